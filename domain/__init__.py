@@ -1,0 +1,1 @@
+"""The rules of prepaid credits, and the record of them in PostgreSQL. No HTTP, no queue, no Stripe in here."""

@@ -1,0 +1,75 @@
+"""Refusals: every way the domain says no, each a class with a stable code.
+
+A refusal is an answer, not a failure: views map its `code` to an HTTP status, jobs end `rejected` with it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """An act that the rules do not allow.
+
+    Attributes:
+        code: Stable, snake_case; clients and operators match on it.
+        title: What this kind of refusal is called, the same for every occurrence.
+        detail: What happened this time, in one sentence without secrets.
+        details: The facts behind it, JSON values by camelCase name.
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str, **details: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.details: Mapping[str, Any] = details
+
+
+class InsufficientCredits(Refusal):
+    """The balance does not cover the amount."""
+
+    code = "insufficient_credits"
+    title = "Insufficient credits"
+
+    def __init__(self, *, required: int, available: int) -> None:
+        super().__init__("Insufficient credits", required=required, available=available)
+
+
+class KeyReused(Refusal):
+    """An idempotency key came again with another request."""
+
+    code = "idempotency_key_reused"
+    title = "Idempotency key reused"
+
+    def __init__(self) -> None:
+        super().__init__("This idempotency key was used for a different request")
+
+
+class NotFound(Refusal):
+    """The object does not exist, or is not the caller's to see."""
+
+    code = "not_found"
+    title = "Not found"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} not found")
+
+
+class JobStateRefused(Refusal):
+    """The job is in a state that does not allow the act."""
+
+    code = "job_state"
+    title = "Job state"
+
+
+class Parked(Exception):
+    """Facts that contradict each other: nothing is changed, the job ends `failed` for a person to look at."""
+
+
+class Busy(Exception):
+    """A row stayed locked longer than we wait; the same request may succeed in a moment."""
+
+
+class Unavailable(Exception):
+    """PostgreSQL cannot be reached or is shutting down; whether the last commit happened is unknown."""

@@ -1,0 +1,1 @@
+"""One business act = one function = one transaction handed in."""

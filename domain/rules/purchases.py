@@ -1,0 +1,135 @@
+"""Purchases: credit packages, and what a payment at Stripe makes of a purchase."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+from domain.errors import Parked
+from domain.units import Credits, EuroCents, UserId
+
+CURRENCY: Final = "eur"
+
+
+class PurchaseStatus(StrEnum):
+    """Where a purchase is. It only moves forward; a failed or cancelled one completes when it is paid after all."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """Credits on sale, at a price in euro cents."""
+
+    id: UUID
+    name: str
+    description: str
+    credits: Credits
+    price_euro_cents: EuroCents
+    stripe_price_id: str | None
+    active: bool
+    sort_order: int
+    metadata: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redirects:
+    """Where a Stripe Checkout sends its visitor afterwards."""
+
+    success_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purchase:
+    """A package a user wants, with the credits and the price of the moment it was asked for."""
+
+    id: UUID
+    user_id: UserId
+    package_id: UUID
+    package_name: str
+    credits: Credits
+    price_euro_cents: EuroCents
+    status: PurchaseStatus
+    redirects: Redirects | None
+    stripe_customer_id: str | None
+    stripe_payment_intent_id: str | None
+    stripe_checkout_session_id: str | None
+    client_secret: str | None
+    checkout_url: str | None
+    metadata: Mapping[str, Any] | None
+    created_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StripeObjects:
+    """What the worker made at Stripe for a purchase: a PaymentIntent, or a Checkout Session."""
+
+    customer_id: str
+    payment_intent_id: str | None = None
+    client_secret: str | None = None
+    checkout_session_id: str | None = None
+    checkout_url: str | None = None
+
+
+class PaymentOutcome(StrEnum):
+    """What Stripe says about the payment of a purchase."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentFact:
+    """A fact about one payment, as Stripe told it in some event.
+
+    Attributes:
+        payment_intent_id: Absent where a Checkout Session ended without one.
+        amount: What was to be paid, in the smallest unit of `currency`.
+        livemode: Whether it was real money.
+    """
+
+    purchase_id: UUID
+    outcome: PaymentOutcome
+    payment_intent_id: str | None
+    amount: int
+    currency: str
+    livemode: bool
+
+
+def check_payment(purchase: Purchase, payment: PaymentFact, *, livemode: bool) -> None:
+    """Make sure that a payment is the one this purchase waits for.
+
+    Raises:
+        Parked: amount, currency, mode or PaymentIntent differ: a person must look.
+    """
+    known = purchase.stripe_payment_intent_id
+    expected = {
+        "livemode": (livemode, payment.livemode),
+        "currency": (CURRENCY, payment.currency),
+        "amount": (purchase.price_euro_cents, payment.amount),
+        "payment intent": (known or payment.payment_intent_id, payment.payment_intent_id or known),
+    }
+    wrong = [f"{name} {told} instead of {ours}" for name, (ours, told) in expected.items() if ours != told]
+    if wrong:
+        raise Parked(f"Stripe's payment does not match purchase {purchase.id}: {', '.join(wrong)}")
+
+
+def next_status(status: PurchaseStatus, outcome: PaymentOutcome) -> PurchaseStatus:
+    """Tell the status a fact leads to. Facts come in any order and any number: money received wins over all."""
+    match outcome:
+        case PaymentOutcome.SUCCEEDED:
+            return status if status is PurchaseStatus.REFUNDED else PurchaseStatus.COMPLETED
+        case PaymentOutcome.FAILED:
+            return PurchaseStatus.FAILED if status is PurchaseStatus.PENDING else status
+        case PaymentOutcome.CANCELLED:
+            unpaid = status in {PurchaseStatus.PENDING, PurchaseStatus.FAILED}
+            return PurchaseStatus.CANCELLED if unpaid else status

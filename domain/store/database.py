@@ -1,0 +1,152 @@
+"""The door to PostgreSQL: how a process connects, and what one transaction is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Executable, Row, create_engine, event, exc, text
+from sqlalchemy.engine import Connection, CursorResult
+
+from domain.errors import Busy, Unavailable
+from domain.store.tables import SCHEMA_REVISION
+
+APP_ROLE = "mana_credits_app"
+"""The role of web and workers: it may append to the ledger through its one function, and not change it."""
+
+_BUSY = frozenset({"55P03", "40P01", "40001", "57014"})
+"""SQLSTATEs of lock_not_available, deadlock_detected, serialization_failure and query_canceled (a time limit)."""
+
+
+class UnfitDatabase(Exception):
+    """The database cannot be trusted with money, or is older than this code. The message says what to do."""
+
+
+class Store:
+    """One transaction. Operations read and write through it; whoever opened it commits by leaving the block well."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def run(self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None) -> Any:
+        """Run a statement and return SQLAlchemy's result."""
+        return self._connection.execute(statement, values)
+
+    def run_sql(self, sql: str, values: Mapping[str, Any]) -> CursorResult[Any]:
+        """Run driver SQL (`%(name)s`) without SQLAlchemy's compilation: for the hot path."""
+        return self._connection.exec_driver_sql(sql, dict(values))
+
+    def first(self, statement: Executable) -> Row[Any] | None:
+        """Run a statement and return its first row, if it has one."""
+        row: Row[Any] | None = self.run(statement).first()
+        return row
+
+
+class Database:
+    """A pool of connections to the one database.
+
+    Args:
+        url: SQLAlchemy address, `postgresql+psycopg://…`.
+        pool_size: Most connections of this process.
+        lock_timeout_s: How long a statement may wait for a row that somebody else has locked.
+        statement_timeout_s: How long a statement may take.
+        as_app: Run as the role without rights on the ledger; `False` only for people's command-line tools.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        lock_timeout_s: float = 2,
+        statement_timeout_s: float = 5,
+        as_app: bool = True,
+    ) -> None:
+        self._engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=lock_timeout_s,
+            connect_args={"connect_timeout": 3, "application_name": "mana-credits"},
+        )
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        session = {
+            "lock_timeout": f"{lock_timeout_s}s",
+            "statement_timeout": f"{statement_timeout_s}s",
+            "idle_in_transaction_session_timeout": "10s",
+            "TimeZone": "UTC",
+            **({"role": APP_ROLE} if as_app else {}),
+        }
+        event.listen(self._engine, "connect", lambda connection, _record: _prepare(connection, session))
+
+    @contextmanager
+    def begin(self) -> Iterator[Store]:
+        """Open a transaction: committed when the block ends well, rolled back when it raises.
+
+        Raises:
+            Busy: a lock or a time limit was hit.
+            Unavailable: PostgreSQL is away; if that happened at the commit, its outcome is unknown.
+        """
+        with _translated(), self._engine.begin() as connection:
+            yield Store(connection)
+
+    @contextmanager
+    def single(self) -> Iterator[Store]:
+        """Open a store in which every statement commits by itself: one round trip for acts of one statement."""
+        with _translated(), self._autocommit.connect() as connection:
+            yield Store(connection)
+
+    def check(self) -> None:
+        """Make sure that the database is there, durable and new enough.
+
+        Raises:
+            UnfitDatabase: it is not durable, or its migrations are behind this code.
+            Unavailable: it cannot be reached.
+        """
+        with self.single() as store:
+            revision = store.run(text("SELECT to_regclass('alembic_version') IS NOT NULL")).scalar()
+            if revision:
+                revision = store.run(text("SELECT version_num FROM alembic_version")).scalar()
+        if not revision or str(revision) < SCHEMA_REVISION:
+            raise UnfitDatabase(f"the database is behind this code ({SCHEMA_REVISION}): run `alembic upgrade head`")
+
+    @property
+    def pool_use(self) -> tuple[int, int]:
+        """How many connections are in use, and how many there may be."""
+        pool: Any = self._engine.pool
+        return pool.checkedout(), pool.size()
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._engine.dispose()
+
+
+def _prepare(connection: Any, session: Mapping[str, str]) -> None:
+    """Give a new connection its limits and its role, and refuse one that would forget commits in a crash."""
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in session.items())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('synchronous_commit') AS durable")
+        (durable,) = cursor.fetchone()
+        if durable == "off":
+            raise UnfitDatabase("synchronous_commit is off: acknowledged credits could be lost; turn it on")
+        if "role" in session:
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APP_ROLE,))
+            if cursor.fetchone() is None:
+                raise UnfitDatabase(f"the role {APP_ROLE} is missing: run `alembic upgrade head`")
+        cursor.execute(f"SELECT {settings}")
+    connection.commit()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the driver's ways of saying "not now" into the domain's."""
+    try:
+        yield
+    except exc.TimeoutError as error:  # the pool's
+        raise Busy("no database connection came free in time") from error
+    except exc.DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None)
+        if state in _BUSY:
+            raise Busy("the row is locked by someone else") from error
+        if error.connection_invalidated or isinstance(error, exc.OperationalError):
+            raise Unavailable("PostgreSQL cannot be reached") from error
+        raise

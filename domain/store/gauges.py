@@ -1,0 +1,62 @@
+"""The state of the house in a few numbers, for those who watch it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import text
+
+from domain.store.database import Store
+from domain.store.invariants import INVARIANTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gauges:
+    """Numbers of this moment.
+
+    Attributes:
+        oldest_pending_s: Age of the oldest due job, in seconds; 0 if none waits.
+        webhook_lag_s: Of the latest Stripe event: from its making to its end here, or to now.
+        audit_age_s: Since the books were last proved; -1 if never.
+        jobs: Count by kind and state; ended ones of the last hour only.
+        violations: What the last audit found, by invariant.
+    """
+
+    oldest_pending_s: float
+    webhook_lag_s: float
+    audit_age_s: float
+    jobs: Mapping[tuple[str, str], int]
+    violations: Mapping[str, int]
+
+
+_OLDEST: Final = text("""
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM jobs.jobs
+WHERE state = 'pending' AND next_at <= clock_timestamp()
+""")
+_LAG: Final = text("""
+SELECT extract(epoch FROM coalesce(finished_at, clock_timestamp())) - (payload -> 'event' ->> 'created')::bigint
+FROM jobs.jobs WHERE kind = 'stripe' AND created_at > clock_timestamp() - interval '1 hour'
+ORDER BY created_at DESC LIMIT 1
+""")
+_AUDIT: Final = text("""
+SELECT extract(epoch FROM clock_timestamp() - finished_at) AS age, result -> 'violations' AS violations FROM jobs.jobs
+WHERE kind = 'audit' AND state = 'done' ORDER BY finished_at DESC LIMIT 1
+""")
+_COUNTS: Final = text("""
+SELECT kind, state, count(*) FROM jobs.jobs
+WHERE state IN ('pending', 'failed') OR (state <> 'pending' AND finished_at > clock_timestamp() - interval '1 hour')
+GROUP BY kind, state
+""")
+
+
+def read_gauges(store: Store) -> Gauges:
+    """Read the numbers."""
+    audit = store.first(_AUDIT)
+    found = audit.violations if audit else {}
+    return Gauges(
+        oldest_pending_s=float(store.run(_OLDEST).scalar_one()),
+        webhook_lag_s=max(float(store.run(_LAG).scalar() or 0), 0.0),
+        audit_age_s=float(audit.age) if audit else -1.0,
+        jobs={(kind, state): count for kind, state, count in store.run(_COUNTS)},
+        violations={invariant.name: found.get(invariant.name, 0) for invariant in INVARIANTS},
+    )

@@ -1,0 +1,36 @@
+"""Alembic's entry: one migration run at a time, on the database that `DATABASE_URL` names."""
+
+from alembic import context
+from sqlalchemy import create_engine, text
+
+import settings
+from domain.store.tables import metadata
+
+ADVISORY_LOCK = 5_264_391
+"""Names our migrations among the server's advisory locks; any number does that nobody else uses."""
+
+LOCK_TIMEOUT = "3s"
+"""How long a migration may wait for a table lock: while it waits, every request on that table queues behind it."""
+
+
+def migrate() -> None:
+    """Run the migrations in one transaction; a second run started meanwhile waits, then finds nothing to do."""
+    engine = create_engine(settings.database_url())
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK})
+        connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+        connection.commit()
+        context.configure(
+            connection=connection, target_metadata=metadata, include_schemas=True, include_name=ours, compare_type=True
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+    engine.dispose()
+
+
+def ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Tell whether `alembic check` should look at the schema of this name."""
+    return kind != "schema" or name in {"credits", "gifts", "jobs"}
+
+
+migrate()

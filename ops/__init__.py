@@ -1,0 +1,1 @@
+"""The command line for people: local stack, jobs, audit, packages."""

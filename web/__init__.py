@@ -1,0 +1,1 @@
+"""HTTP in: authenticate, parse, one transaction, answer."""

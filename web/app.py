@@ -1,0 +1,90 @@
+"""The Flask application: `granian --interface wsgi --factory web.app:create_app`."""
+
+from typing import Final
+
+from flask import Flask
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter, ValidationError
+
+import settings as environment
+from domain.store import Database
+from domain.units import USER_ID_MAX
+from logs import configure_logging
+from web import credits, internal, jobs, public, purchases, webhooks  # noqa: A004 - the contract's word
+from web.http import problems, requests
+from web.http.api import Api
+from web.http.auth import Tokens
+from web.http.jwks import IssuerKeys
+from web.http.surroundings import EXTENSION, Surroundings
+from web.http.turns import Turns
+from web.http.waiting import WaitingRoom
+from web.openapi import build
+from workers.broker import Bell
+
+BODY_BYTES_MAX: Final = 64 * 1024
+POOL_SIZE: Final = 20
+APIS: Final[tuple[Api, ...]] = (public.api, webhooks.api, credits.api, purchases.api, jobs.api, internal.api)
+EXPOSED_HEADERS: Final = [
+    "Link",
+    "Location",
+    "Retry-After",
+    "Idempotency-Replayed",
+    "Preference-Applied",
+    "X-Request-Id",
+]
+ALLOWED_HEADERS: Final = ["Authorization", "Content-Type", "Idempotency-Key", "Prefer", "X-App-Id", "X-Request-Id"]
+
+
+class UserIdConverter(BaseConverter):
+    """A user id in a path: an opaque text of 1 to 128 characters."""
+
+    def to_python(self, value: str) -> str:
+        """Take a user id; anything else is an unknown path."""
+        if len(value) > USER_ID_MAX or "\x00" in value or "\ufffd" in value:
+            raise ValidationError
+        return value
+
+
+def create_app(settings: environment.Settings | None = None) -> Flask:
+    """Make the application.
+
+    Args:
+        settings: Of this process; the environment's by default, and then a wrong one ends the process.
+    """
+    configure_logging()
+    settings = settings or environment.load()
+    app = Flask("web", static_folder="static", template_folder="templates")
+    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
+    app.url_map.converters["user_id"] = UserIdConverter
+    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False
+    app.extensions[EXTENSION] = _surroundings(settings)
+    requests.install(app)
+    problems.install(app)
+    for api in APIS:
+        app.register_blueprint(api)
+    CORS(
+        app,
+        resources={r"/api/v1/(?!internal|webhooks|admin).*": {"origins": list(settings.cors_origins)}},
+        expose_headers=EXPOSED_HEADERS,
+        allow_headers=ALLOWED_HEADERS,
+        max_age=600,
+    )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _surroundings(settings: environment.Settings) -> Surroundings:
+    database = Database(settings.database_url, pool_size=POOL_SIZE)
+    return Surroundings(
+        settings=settings,
+        database=database,
+        bell=Bell(settings.redis_url),
+        tokens=Tokens(IssuerKeys(f"{settings.auth_url}/api/auth/jwks"), issuer=settings.auth_url),
+        turns=Turns(),
+        waiting_room=WaitingRoom(database),
+        openapi=build(APIS),
+    )

@@ -1,0 +1,89 @@
+"""Reading a JSON body: strictly, within bounds, with the traps of JSON closed."""
+
+import json
+from typing import Any, Final, NoReturn, TypeVar
+
+from flask import request
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
+
+from web.http.problems import BadRequest
+
+T = TypeVar("T", bound=BaseModel)
+
+_ESCAPE: Final = b"\\u"
+
+
+def read_body(model: type[T], *, optional: bool = False) -> T:
+    """Read the request's JSON body as `model`.
+
+    Args:
+        optional: An empty body means an empty object.
+
+    Raises:
+        UnsupportedMediaType: a body that is not declared as JSON.
+        BadRequest: a body that is not JSON, or not the model's.
+    """
+    raw = request.get_data(cache=False)
+    if optional and not raw:
+        raw = b"{}"
+    elif request.mimetype != "application/json":
+        raise UnsupportedMediaType("The body must be application/json")
+    _refuse_traps(raw)
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        raise invalid(error, "body") from None
+
+
+def invalid(error: ValidationError, where: str) -> BadRequest:
+    """Turn pydantic's findings into ours. Values are not repeated: they may be secrets."""
+    errors = [
+        {"field": ".".join(str(part) for part in one["loc"]) or where, "message": one["msg"]}
+        for one in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    return BadRequest(f"The {where} is not valid", errors=errors)
+
+
+def _refuse_traps(raw: bytes) -> None:
+    """Refuse what JSON parsers quietly accept or choke on: repeated members, NaN, infinities, depth, bad text."""
+    try:
+        parsed = json.loads(raw, object_pairs_hook=_unrepeated, parse_constant=_no_constant, parse_float=_finite_float)
+    except BadRequest:
+        raise
+    except (ValueError, RecursionError):
+        raise BadRequest("The body is not valid JSON") from None
+    if _ESCAPE in raw:
+        _refuse_bad_text(parsed)
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise BadRequest("The body has a member twice")
+    return members
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise BadRequest("The body has a number that JSON does not know")
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if number in {float("inf"), float("-inf")}:
+        raise BadRequest("The body has a number that is too large")
+    return number
+
+
+def _refuse_bad_text(value: Any) -> None:
+    """Refuse NUL and lone surrogates, which no database text can hold. Raw ones are refused by the parser."""
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise BadRequest("The body has a character that is not allowed")
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            _refuse_bad_text(name)
+            _refuse_bad_text(member)
+    elif isinstance(value, list):
+        for member in value:
+            _refuse_bad_text(member)

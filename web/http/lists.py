@@ -1,0 +1,49 @@
+"""Lists: newest first, a page at a time, with a cursor in the `Link` header (RFC 8288) to go on behind the last one."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+
+from web.http.api import Answer
+from web.http.models import Page
+from web.http.problems import BadRequest
+
+
+def page_of(items: Sequence[Any], page: Page, *, last: str | None) -> Answer:
+    """Answer a page.
+
+    Args:
+        items: The page's items.
+        last: What the next page goes on behind; `None` for an empty page.
+    """
+    if last is None or len(items) < page.limit:
+        return Answer(body=items)
+    query = urlencode({"limit": page.limit, "cursor": encode(last)})
+    return Answer(body=items, headers={"Link": f'<{request.path}?{query}>; rel="next"'})
+
+
+def encode(position: str) -> str:
+    """Make a cursor; clients are not to read it."""
+    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str) -> str:
+    """Read a cursor.
+
+    Raises:
+        BadRequest: it is not one of ours.
+    """
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, ValueError):
+        raise bad_cursor() from None
+
+
+def bad_cursor() -> BadRequest:
+    """Refuse a cursor."""
+    errors = [{"field": "cursor", "message": "is not a cursor of this list"}]
+    return BadRequest("The query is not valid", errors=errors)

@@ -1,0 +1,152 @@
+"""How this service says no: `application/problem+json` (RFC 9457), one table from refusal to status."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from flask import Flask, Response, json
+from werkzeug.exceptions import HTTPException
+
+from domain.errors import (
+    Busy,
+    InsufficientCredits,
+    JobStateRefused,
+    KeyReused,
+    NotFound,
+    Refusal,
+    Unavailable,
+)
+from domain.store import UnfitDatabase
+
+STATUSES: Final[Mapping[str, int]] = {
+    InsufficientCredits.code: 402,
+    NotFound.code: 404,
+    JobStateRefused.code: 400,
+    KeyReused.code: 422,
+}
+"""The status of every refusal of the domain, by its code."""
+
+_TYPE: Final = "urn:mana-credits:problem:"
+_CODES: Final = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+}
+
+log = structlog.get_logger()
+
+
+class BadRequest(Refusal):
+    """The body, path, query or a header is not what the contract asks for."""
+
+    code = "validation_error"
+    title = "Invalid request"
+
+    def __init__(self, detail: str, *, errors: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(detail)
+        self.errors = errors
+
+
+class Unauthorized(Refusal):
+    """Nobody we know: no token or key, or not a valid one."""
+
+    code = "unauthorized"
+    title = "Unauthorized"
+
+
+class Forbidden(Refusal):
+    """Somebody we know, who may not do this."""
+
+    code = "forbidden"
+    title = "Forbidden"
+
+
+class NotReady(Refusal):
+    """Something we need is away; the same request may succeed in a moment."""
+
+    code = "not_ready"
+    title = "Service unavailable"
+
+
+HTTP_STATUSES: Final[Mapping[str, int]] = {
+    **STATUSES,
+    BadRequest.code: 400,
+    Unauthorized.code: 401,
+    Forbidden.code: 403,
+    NotReady.code: 503,
+    "job_failed": 503,
+    "job_killed_worker": 503,
+}
+
+
+def problem(status: int, code: str, title: str, detail: str, **members: Any) -> Response:
+    """Make a problem document."""
+    document = {
+        "type": f"{_TYPE}{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "statusCode": status,
+        "message": detail,
+        **members,
+    }
+    answer = Response(json.dumps(document), status, mimetype="application/problem+json")
+    if status == 503:  # noqa: PLR2004
+        answer.headers["Retry-After"] = "1"
+    if status == 401:  # noqa: PLR2004
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def of_job(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the problem a job ended with as a whole problem document."""
+    code = told["code"]
+    status = HTTP_STATUSES.get(code, 400)
+    return {"type": f"{_TYPE}{code}", "status": status, "statusCode": status, "message": told["detail"], **told}
+
+
+def refused(refusal: Refusal) -> Response:
+    """Answer a refusal."""
+    members: dict[str, Any] = {"details": dict(refusal.details)} if refusal.details else {}
+    if isinstance(refusal, BadRequest) and refusal.errors:
+        members["errors"] = list(refusal.errors)
+    return problem(HTTP_STATUSES[refusal.code], refusal.code, refusal.title, refusal.detail, **members)
+
+
+def install(app: Flask) -> None:
+    """Answer everything that can go wrong with a problem document."""
+
+    @app.errorhandler(Refusal)
+    def _(refusal: Refusal) -> Response:
+        return refused(refusal)
+
+    @app.errorhandler(Busy)
+    def _(_busy: Busy) -> Response:
+        return problem(503, "busy", "Busy", "Too much is happening to this account at once; try again")
+
+    @app.errorhandler(Unavailable)
+    @app.errorhandler(UnfitDatabase)
+    def _(error: Exception) -> Response:
+        log.warning("database_unavailable", error=type(error).__name__)
+        return problem(503, "database_unavailable", "Service unavailable", "The database is away; try again")
+
+    @app.errorhandler(HTTPException)
+    def _(error: HTTPException) -> Response:
+        status = error.code or 500
+        made = problem(status, _CODES.get(status, "http_error"), error.name, error.description or error.name)
+        # A 405 says what is allowed; the other headers of werkzeug's answer describe its HTML body.
+        for name, value in error.get_headers():
+            if name.lower() in {"allow", "retry-after"}:
+                made.headers[name] = value
+        return made
+
+    @app.errorhandler(Exception)
+    def _(error: Exception) -> Response:
+        log.error("unexpected_error", exc_info=error)
+        return problem(500, "internal_error", "Internal error", "Something went wrong; it has been written down")

@@ -1,0 +1,60 @@
+"""Around every request: its id, its log line, its metrics, the headers every answer carries."""
+
+import re
+import time
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from flask import Flask, Response, g, request
+from prometheus_client import Counter, Histogram
+
+_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_QUIET: Final = frozenset({"/health", "/ready", "/metrics"})
+_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+requests_total = Counter("mana_http_requests_total", "Answers by route and status", ["method", "route", "status"])
+request_seconds = Histogram("mana_http_request_seconds", "Seconds to an answer", ["route"], buckets=_BUCKETS)
+
+log = structlog.get_logger()
+
+_SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+def request_id() -> str:
+    """Tell the id of this request: the caller's, if it sent a decent one, else a new one."""
+    return str(g.request_id)
+
+
+def install(app: Flask) -> None:
+    """Give every request an id and every answer its headers, a log line and its place in the metrics."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+    told = request.headers.get("X-Request-Id", "")
+    g.request_id = told if _ID.fullmatch(told) else uuid4().hex
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _end(answer: Response) -> Response:
+    for name, value in _SECURITY_HEADERS.items():
+        answer.headers.setdefault(name, value)
+    answer.headers["X-Request-Id"] = g.request_id
+    took = time.perf_counter() - g.began
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    requests_total.labels(request.method, route, answer.status_code).inc()
+    request_seconds.labels(route).observe(took)
+    if request.path not in _QUIET:
+        # The route, never the path: paths hold gift codes.
+        log.info("request", method=request.method, route=route, status=answer.status_code, ms=round(took * 1000, 1))
+    return answer

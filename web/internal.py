@@ -1,0 +1,116 @@
+"""Credits for other services, behind their key."""
+
+from datetime import UTC, datetime
+
+from domain.errors import InsufficientCredits, KeyReused
+from domain.operations import spending
+from domain.units import Credits, UserId
+from web.answers import Balance, Transaction
+from web.answers import Used as UsedAnswer
+from web.credits import Use, facts_of, used
+from web.http import auth
+from web.http.api import Answer, Api
+from web.http.idempotency import REPLAYED, client_key
+from web.http.models import Amount, AppId, Description, Instant, Metadata, Model, UserIdText
+from web.http.surroundings import statement
+
+api = Api("internal", auth.service, prefix="/api/v1/internal")
+
+
+class UseFor(Use):
+    """Credits to spend for a user."""
+
+    user_id: UserIdText
+
+
+class Refund(Model):
+    """Credits to give back to a user."""
+
+    user_id: UserIdText
+    amount: Amount
+    description: Description
+    app_id: AppId = "system"
+    metadata: Metadata | None = None
+
+
+class RefundedBalance(Model):
+    """The balance after a refund."""
+
+    balance: int
+
+
+class Refunded(Model):
+    """Credits were given back."""
+
+    success: bool = True
+    transaction: Transaction
+    new_balance: RefundedBalance
+
+
+class Init(Model):
+    """A user to prepare."""
+
+    user_id: UserIdText
+
+
+class Prepared(Balance):
+    """A user's balance row."""
+
+    user_id: str
+    created_at: Instant
+    updated_at: Instant
+
+
+@api.operation("GET", "/credits/balance/<user_id:user_id>", answers=Balance)
+def balance(user_id: UserId) -> Balance:
+    """Read a user's balance. An unknown user has zero."""
+    with statement(user_id) as store:
+        return Balance.model_validate(spending.balance(store, user_id=user_id, now=datetime.now(UTC)))
+
+
+@api.operation("POST", "/credits/use", answers=UsedAnswer, refusals=[InsufficientCredits, KeyReused], keyed=True)
+def use(body: UseFor) -> Answer:
+    """Spend a user's credits."""
+    key = client_key("internal/use", body_key=body.idempotency_key, **facts_of(body))
+    user_id = UserId(body.user_id)
+    with statement(user_id) as store:
+        appended = spending.spend(
+            store,
+            user_id=user_id,
+            amount=Credits(body.amount),
+            app_id=body.app_id,
+            description=body.description,
+            metadata=body.metadata,
+            key=key,
+            now=datetime.now(UTC),
+        )
+    return used(appended)
+
+
+@api.operation("POST", "/credits/refund", answers=Refunded, refusals=[KeyReused], keyed=True)
+def refund(body: Refund) -> Answer:
+    """Give credits back to a user."""
+    key = client_key("internal/refund", **facts_of(body))
+    user_id = UserId(body.user_id)
+    with statement(user_id) as store:
+        appended = spending.refund(
+            store,
+            user_id=user_id,
+            amount=Credits(body.amount),
+            app_id=body.app_id,
+            description=body.description,
+            metadata=body.metadata,
+            key=key,
+            now=datetime.now(UTC),
+        )
+    transaction = Transaction.model_validate(appended.transaction)
+    refunded = Refunded(transaction=transaction, new_balance=RefundedBalance(balance=appended.balance.balance))
+    return Answer(body=refunded, headers=REPLAYED if appended.replayed else {})
+
+
+@api.operation("POST", "/credits/init", answers=Prepared)
+def init(body: Init) -> Prepared:
+    """Make sure that a user has a balance; repeatable."""
+    user_id = UserId(body.user_id)
+    with statement(user_id) as store:
+        return Prepared.model_validate(spending.init(store, user_id=user_id, now=datetime.now(UTC)))

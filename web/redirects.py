@@ -1,0 +1,33 @@
+"""Where a Checkout may send people back to: our own web clients and nowhere else."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from web.http.problems import BadRequest
+
+URL_MAX: Final = 2_000
+_PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%{}]+")
+"""The characters of RFC 3986, and the braces of Stripe's `{CHECKOUT_SESSION_ID}`."""
+
+
+def checked(url: str, field: str, *, origins: Sequence[str]) -> str:
+    r"""Check a redirect URL.
+
+    Browsers and URL libraries disagree about odd addresses (`https:/\\evil`, `https://ok@evil`), so anything odd is
+    refused before the origin is compared, and the origin is compared whole.
+
+    Raises:
+        BadRequest: the URL is odd, or its origin is not one of `origins`.
+    """
+    odd = len(url) > URL_MAX or not _PLAIN.fullmatch(url)
+    try:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme.lower()}://{parts.netloc.lower()}"
+    except ValueError:
+        odd, origin = True, ""
+    if odd or "%00" in url or origin not in {allowed.lower() for allowed in origins}:
+        errors = [{"field": field, "message": "must be an address of one of our web clients"}]
+        raise BadRequest("The body is not valid", errors=errors)
+    return url

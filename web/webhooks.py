@@ -1,0 +1,86 @@
+"""Stripe's webhook: verify, store the event and its job in one transaction, answer. A worker does the rest."""
+
+import json
+import time
+from typing import Any, Final
+
+import stripe
+from flask import Response, request
+from pydantic import ConfigDict
+
+from domain.operations.jobs import record
+from domain.rules.jobs import JobKind, NewJob
+from web.http import auth
+from web.http.api import Api
+from web.http.models import Model
+from web.http.problems import problem
+from web.http.requests import request_id
+from web.http.surroundings import surroundings
+
+TOLERANCE_S: Final = 300
+"""How old, or how far ahead, a signature may be dated."""
+
+BODY_BYTES_MAX: Final = 256 * 1024
+
+api = Api("webhooks", auth.stripe_signature)
+
+
+class Received(Model):
+    """The event is stored."""
+
+    received: bool = True
+
+
+class Event(Model):
+    """An Event object of Stripe's API, as far as we need its shape (https://docs.stripe.com/api/events/object)."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    id: str
+    type: str
+    livemode: bool
+    data: dict[str, Any]
+
+
+@api.operation("POST", "/webhooks/stripe", answers=Received)
+def stripe_event() -> Received | Response:
+    """Take an event of Stripe's. It is stored before the answer; a repeated event is stored once."""
+    # Stripe's events are larger than any body of our own clients.
+    request.max_content_length = BODY_BYTES_MAX
+    raw = request.get_data(cache=False)
+    refusal = _refusal(raw, request.headers.get("Stripe-Signature", ""))
+    if refusal:
+        return problem(400, "invalid_signature", "Invalid webhook", refusal, error="Invalid webhook")
+    new = NewJob(
+        kind=JobKind.STRIPE_EVENT,
+        key=f"stripe:{Event.model_validate_json(raw).id}",
+        payload={"event": json.loads(raw)},
+        request_id=request_id(),
+    )
+    with surroundings().database.begin() as store:
+        recorded = record(store, new)
+    surroundings().bell.ring(recorded.job)
+    return Received()
+
+
+def _refusal(raw: bytes, signature: str) -> str | None:
+    """Tell why a delivery is not Stripe's, if it is not (https://docs.stripe.com/webhooks#verify-manually)."""
+    try:
+        body = raw.decode()
+        dated = int(dict(part.partition("=")[::2] for part in signature.split(",")).get("t", ""))
+    except ValueError:
+        return "The signature is missing or malformed"
+    # Stripe's library refuses old signatures, not those dated ahead.
+    if abs(time.time() - dated) > TOLERANCE_S:
+        return "The signature is too old or dated ahead"
+    for secret in surroundings().settings.stripe_webhook_secrets:
+        try:
+            stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_S)
+        except stripe.SignatureVerificationError:
+            continue
+        try:
+            Event.model_validate_json(raw)
+        except ValueError:
+            return "The body is not an event"
+        return None
+    return "The signature does not match"

@@ -1,0 +1,1 @@
+"""Jobs: everything slow, retried, scheduled, or outside this machine."""

@@ -1,0 +1,31 @@
+"""Jobs of the clock: pruning, and proving the books."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.operations.audit import violations
+from domain.operations.jobs import Write
+from domain.operations.jobs import prune as prune_jobs
+from domain.rules.jobs import Job
+from domain.store import Store
+from workers.resources import Resources
+
+
+def prune(_job: Job, with_: Resources) -> Write:
+    """Delete old jobs, a batch in a transaction, until none is left."""
+    deleted = 0
+    while True:
+        with with_.database.begin() as store:
+            batch = prune_jobs(store)
+        deleted += batch
+        if not batch:
+            return lambda _store: {"deleted": deleted}
+
+
+def audit(_job: Job, _with: Resources) -> Write:
+    """Run every invariant; the job's result is what `/metrics` shows."""
+    return _audit
+
+
+def _audit(store: Store) -> Mapping[str, Any]:
+    return {"violations": {finding.invariant: finding.count for finding in violations(store)}}

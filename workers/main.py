@@ -1,0 +1,41 @@
+"""Entry point of `dramatiq workers.main` and `periodiq workers.main`: the broker, its actors, the tick."""
+
+from uuid import UUID
+
+import dramatiq
+from periodiq import cron
+
+import settings
+from domain.rules.jobs import Queue
+from logs import configure_logging
+from workers.broker import actor_name, worker_broker
+from workers.handlers import HANDLERS
+from workers.jobs import run_jobs
+from workers.metrics import MetricsServer
+from workers.resources import resources
+from workers.schedule import record_due
+from workers.sweeper import Sweeper
+
+TIME_LIMIT_MS = 600_000
+"""After this a message is given up; its jobs are still pending and are rung for again."""
+
+configure_logging()
+broker = worker_broker(settings.load().redis_url, extra=[Sweeper(), MetricsServer()])
+dramatiq.set_broker(broker)
+
+
+def _do(job_ids: list[str]) -> None:
+    run_jobs([UUID(job_id) for job_id in job_ids], HANDLERS, resources())
+
+
+for queue in Queue:
+    as_actor = dramatiq.actor(
+        actor_name=actor_name(queue), queue_name=queue.value, time_limit=TIME_LIMIT_MS, broker=broker
+    )
+    as_actor(_do)
+
+
+@dramatiq.actor(queue_name=Queue.DEFAULT.value, periodic=cron("* * * * *"), broker=broker)
+def tick() -> None:
+    """Look what the schedule asks for now. Any number of ticks in a minute record the same jobs once."""
+    record_due(resources())

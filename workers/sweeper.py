@@ -1,0 +1,52 @@
+"""The sweeper: a thread in each worker process that rings again for jobs whose bell nobody has heard."""
+
+import threading
+from typing import Final
+
+import structlog
+from dramatiq import Broker, Worker
+from dramatiq.middleware import Middleware
+
+from domain.errors import Busy, Unavailable
+from domain.store import jobs as job_rows
+from workers.resources import Resources, resources
+
+PAUSE_S: Final = 1.0
+BATCH: Final = 500
+
+log = structlog.get_logger()
+
+
+def sweep(with_: Resources) -> int:
+    """Ring again for a batch of due jobs that nobody started; returns how many."""
+    with with_.database.begin() as store:
+        silent = job_rows.take_silent(store, most=BATCH)
+    with_.bell.ring_ids(silent)
+    return sum(len(ids) for ids in silent.values())
+
+
+class Sweeper(Middleware):
+    """Sweeps once a second for as long as the worker lives."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+
+    def after_worker_boot(self, _broker: Broker, _worker: Worker) -> None:
+        """Start with the worker."""
+        threading.Thread(target=self._run, name="sweeper", daemon=True).start()
+
+    def before_worker_shutdown(self, _broker: Broker, _worker: Worker) -> None:
+        """Stop with the worker."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(PAUSE_S):
+            try:
+                rung = sweep(resources())
+            except (Busy, Unavailable) as error:
+                log.warning("sweep_failed", error=type(error).__name__)
+            except Exception:  # the outermost frame: a sweeper that dies takes the promise with it
+                log.exception("sweep_failed")
+            else:
+                if rung:
+                    log.info("rang_again", jobs=rung)
