@@ -6,6 +6,7 @@ No secret, token, gift code or e-mail address is ever logged: events carry ids, 
 import logging
 import sys
 
+import orjson
 import structlog
 
 
@@ -18,9 +19,9 @@ def configure_logging() -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=orjson.dumps)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(file=open(2, "wb", buffering=0, closefd=False)),  # noqa: SIM115
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

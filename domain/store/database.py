@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
+import psycopg
 from sqlalchemy import Executable, Row, create_engine, event, exc, text
-from sqlalchemy.engine import Connection, CursorResult
+from sqlalchemy.engine import Connection
 
 from domain.errors import Busy, Unavailable
 from domain.store.tables import SCHEMA_REVISION
@@ -31,9 +32,10 @@ class Store:
         """Run a statement and return SQLAlchemy's result."""
         return self._connection.execute(statement, values)
 
-    def run_sql(self, sql: str, values: Mapping[str, Any]) -> CursorResult[Any]:
-        """Run driver SQL (`%(name)s`) without SQLAlchemy's compilation: for the hot path."""
-        return self._connection.exec_driver_sql(sql, dict(values))
+    def run_on_driver(self, sql: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Run SQL (`%(name)s`) that returns one row, past SQLAlchemy: for the hot path, where it saves 100 µs."""
+        cursor = _driver(self._connection).execute(sql, dict(values))
+        return cast("tuple[Any, ...]", cursor.fetchone())
 
     def first(self, statement: Executable) -> Row[Any] | None:
         """Run a statement and return its first row, if it has one."""
@@ -63,12 +65,13 @@ class Database:
     ) -> None:
         self._engine = create_engine(
             url,
+            isolation_level="AUTOCOMMIT",  # transactions are opened by `begin`, with psycopg's own block
+            pool_reset_on_return=None,  # every block ends its transaction; there is nothing to reset
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=lock_timeout_s,
             connect_args={"connect_timeout": 3, "application_name": "mana-credits"},
         )
-        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         session = {
             "lock_timeout": f"{lock_timeout_s}s",
             "statement_timeout": f"{statement_timeout_s}s",
@@ -86,13 +89,13 @@ class Database:
             Busy: a lock or a time limit was hit.
             Unavailable: PostgreSQL is away; if that happened at the commit, its outcome is unknown.
         """
-        with _translated(), self._engine.begin() as connection:
+        with self._connect() as connection, _driver(connection).transaction():
             yield Store(connection)
 
     @contextmanager
     def single(self) -> Iterator[Store]:
         """Open a store in which every statement commits by itself: one round trip for acts of one statement."""
-        with _translated(), self._autocommit.connect() as connection:
+        with self._connect() as connection:
             yield Store(connection)
 
     def check(self) -> None:
@@ -108,6 +111,20 @@ class Database:
                 revision = store.run(text("SELECT version_num FROM alembic_version")).scalar()
         if not revision or str(revision) < SCHEMA_REVISION:
             raise UnfitDatabase(f"the database is behind this code ({SCHEMA_REVISION}): run `alembic upgrade head`")
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        """Take a connection from the pool, and turn the driver's ways of saying "not now" into the domain's."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except exc.TimeoutError as error:  # the pool's
+            raise Busy("no database connection came free in time") from error
+        except (exc.DBAPIError, psycopg.Error) as error:
+            refusal = _refusal(error)
+            if isinstance(refusal, Unavailable):
+                self._engine.dispose()  # the other idle connections are gone as well
+            raise refusal from error
 
     @property
     def pool_use(self) -> tuple[int, int]:
@@ -136,17 +153,17 @@ def _prepare(connection: Any, session: Mapping[str, str]) -> None:
     connection.commit()
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the driver's ways of saying "not now" into the domain's."""
-    try:
-        yield
-    except exc.TimeoutError as error:  # the pool's
-        raise Busy("no database connection came free in time") from error
-    except exc.DBAPIError as error:
-        state = getattr(error.orig, "sqlstate", None)
-        if state in _BUSY:
-            raise Busy("the row is locked by someone else") from error
-        if error.connection_invalidated or isinstance(error, exc.OperationalError):
-            raise Unavailable("PostgreSQL cannot be reached") from error
-        raise
+def _driver(connection: Connection) -> psycopg.Connection[Any]:
+    """Read the driver's connection behind SQLAlchemy's."""
+    driver: psycopg.Connection[Any] = cast("Any", connection.connection).driver_connection
+    return driver
+
+
+def _refusal(error: exc.DBAPIError | psycopg.Error) -> Exception:
+    """Tell what a driver error means to a caller; one that is a fault of ours stays what it is."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    if getattr(cause, "sqlstate", None) in _BUSY:
+        return Busy("the row is locked by someone else")
+    if isinstance(cause, psycopg.OperationalError):
+        return Unavailable("PostgreSQL cannot be reached")
+    return error

@@ -1,0 +1,52 @@
+# Everything a developer or CI does with this repository. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := settings.py logs.py domain web workers ops migrations tests bench
+export UV_PYTHON_DOWNLOADS := never
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup run test check lint types shape bench migrate lock openapi
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.installed ## make .venv with everything the lock names
+
+.venv/.installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ]+' requirements.lock)"
+	$(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+run: setup ## start everything on this machine and buy credits once
+	mana-credits dev
+
+test: setup ## run the tests on real PostgreSQL, Valkey and the local Stripe
+	pytest
+
+check: lint types shape test ## everything CI runs, in the same order
+
+lint: setup ## style
+	ruff format --check $(SOURCES)
+	ruff check $(SOURCES)
+
+types: setup ## types
+	mypy
+
+shape: setup ## who may import whom
+	lint-imports
+
+bench: setup ## measure beside pgbench and print the table
+	python -m bench
+
+migrate: setup ## bring the database of DATABASE_URL up to date
+	alembic upgrade head
+
+lock: setup ## write requirements.lock anew
+	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
+
+openapi: setup ## write docs/openapi.json anew
+	python -m web.openapi

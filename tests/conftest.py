@@ -1,0 +1,144 @@
+"""What all tests share: real PostgreSQL, a fresh database for each test, and the books proved after each."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from flask import Flask
+
+from domain.operations.audit import violations
+from domain.rules.ledger import Movement, TransactionType
+from domain.store import Database, ledger
+from domain.units import UserId
+from ops.local.postgres import Postgres
+from settings import Settings, from_environment
+from tests.issuer import Issuer, running_issuer
+from web.app import create_app
+
+ROOT = Path(__file__).parent.parent
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A server of our own, without fsync: no test pulls the plug of the machine."""
+    with Postgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres) -> str:
+    """A migrated database that every test's database is copied from."""
+    migrate(postgres.create_database("template_mana"))
+    return "template_mana"
+
+
+@pytest.fixture
+def database_url(postgres: Postgres, template: str) -> Iterator[str]:
+    """A fresh, migrated database; dropped afterwards."""
+    name = f"test_{uuid4().hex[:12]}"
+    yield postgres.create_database(name, template=template)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The database as web and workers see it. When the test has ended, every invariant must hold."""
+    opened = Database(sqlalchemy_url(database_url), pool_size=40)
+    yield opened
+    with opened.single() as store:
+        assert violations(store) == []
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[Issuer]:
+    """An issuer of tokens."""
+    with running_issuer() as running:
+        yield running
+
+
+@pytest.fixture
+def settings(database_url: str, issuer: Issuer) -> Settings:
+    """Settings of a web process without Redis: the bell is silent, what is accepted is recorded all the same."""
+    return from_environment(
+        {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": "redis://127.0.0.1:1/0",
+            "MANA_AUTH_URL": issuer.url,
+            "MANA_SERVICE_KEY": "service-key",
+            "MANA_SERVICE_KEY_PREVIOUS": "previous-key",
+            "BASE_URL": "https://credits.example",
+            "STRIPE_SECRET_KEY": "sk_test_1",
+            "STRIPE_WEBHOOK_SECRET": "whsec_1,whsec_2",
+            "CORS_ORIGINS": "https://app.example,https://shop.example",
+            "JOB_WAIT_SECONDS": "0",
+        }
+    )
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> Iterator[Flask]:
+    """The web application on this test's database."""
+    made = create_app(settings)
+    yield made
+    made.extensions["mana_credits"].database.close()
+    assert database is not None
+
+
+def migrate(url: str) -> None:
+    """Bring a database up to date, as `alembic upgrade head` does."""
+    before = os.environ.get("DATABASE_URL")
+    os.environ["DATABASE_URL"] = url
+    try:
+        command.upgrade(Config(toml_file=ROOT / "pyproject.toml"), "head")
+    finally:
+        if before is None:
+            del os.environ["DATABASE_URL"]
+        else:
+            os.environ["DATABASE_URL"] = before
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Name SQLAlchemy's driver in an address."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def give(database: Database, user_id: str, amount: int) -> None:
+    """Give a user credits to begin with."""
+    movement = Movement(
+        user_id=UserId(user_id),
+        type=TransactionType.GRANT,
+        amount=amount,
+        app_id="test",
+        counterparty="test:seed",
+        description="To begin with",
+        movement_key=f"seed:{uuid4()}",
+    )
+    with database.begin() as store:
+        ledger.append(store, movement, now=NOW)
+
+
+def at_once(count: int, act: Callable[[int], T]) -> list[T | Exception]:
+    """Call `act(0)` … `act(count - 1)` from as many threads, through a barrier; exceptions are returned."""
+    barrier = threading.Barrier(count)
+
+    def run(number: int) -> Any:
+        barrier.wait()
+        try:
+            return act(number)
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
