@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := settings.py logs.py domain web workers ops migrations tests bench
+SOURCES := settings.py telemetry.py domain web workers ops migrations tests bench
 export UV_PYTHON_DOWNLOADS := never
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter, ValidationError
 import settings as environment
 from domain.store import Database
 from domain.units import USER_ID_MAX
-from logs import configure_logging
+from telemetry import configure_logging
 from web import credits, internal, jobs, public, purchases, webhooks  # noqa: A004 - the contract's word
 from web.http import problems, requests
 from web.http.api import Api

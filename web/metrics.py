@@ -1,18 +1,17 @@
 """What Prometheus reads here: requests of all web processes, and what PostgreSQL knows of the whole house."""
 
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from domain.errors import Busy, Unavailable
 from domain.store import UnfitDatabase
 from domain.store.gauges import Gauges, read_gauges
+from telemetry import metrics_registry
 
 if TYPE_CHECKING:
     from web.http.surroundings import Surroundings
@@ -41,15 +40,9 @@ class HouseCollector(Collector):
 
 def exposition(around: "Surroundings") -> Response:
     """Write the metrics in Prometheus' text format."""
-    registry = CollectorRegistry()
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # set by whoever starts several processes, read by the library
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        requests = generate_latest(registry)
-    else:
-        requests = generate_latest(REGISTRY)
     house = CollectorRegistry(auto_describe=False)
     house.register(HouseCollector(around))
-    return Response(requests + generate_latest(house), content_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(metrics_registry()) + generate_latest(house), content_type=CONTENT_TYPE_LATEST)
 
 
 def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:

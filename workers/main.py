@@ -7,7 +7,7 @@ from periodiq import cron
 
 import settings
 from domain.rules.jobs import Queue
-from logs import configure_logging
+from telemetry import configure_logging
 from workers.broker import actor_name, worker_broker
 from workers.handlers import HANDLERS
 from workers.jobs import run_jobs

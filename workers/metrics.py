@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import structlog
 from dramatiq.middleware import Middleware
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import Counter, Histogram, start_http_server
 
 import settings
+from telemetry import metrics_registry
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -51,11 +51,9 @@ class MetricsServer(Middleware):
 def serve() -> int:
     """Serve `/metrics` until the master ends. A port in use is no reason to stop working: it is logged."""
     port = settings.load().worker_metrics_port
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     try:
         if port:
-            start_http_server(port, addr="127.0.0.1", registry=registry)
+            start_http_server(port, addr="127.0.0.1", registry=metrics_registry())
     except OSError as error:
         log.warning("metrics_not_served", port=port, error=str(error))
     signal.sigwait({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})

@@ -1,7 +1,7 @@
 """Proving the books."""
 
 from domain.store import Store
-from domain.store.invariants import INVARIANTS, Finding, check
+from domain.store.invariants import INVARIANTS, Finding, check, count_rows
 
 
 def violations(store: Store) -> list[Finding]:
@@ -11,3 +11,8 @@ def violations(store: Store) -> list[Finding]:
     """
     found = (check(store, invariant) for invariant in INVARIANTS)
     return [finding for finding in found if finding is not None]
+
+
+def ledger_rows(store: Store) -> int:
+    """Count the transactions of the ledger."""
+    return count_rows(store)

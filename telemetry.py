@@ -1,13 +1,18 @@
-"""Logs: one JSON object per line on standard error, with the request id that follows a request into its job.
+"""What this process tells those who watch it: logs and metrics.
+
+Logs: one JSON object per line on standard error, with the request id that follows a request into its job.
 
 No secret, token, gift code or e-mail address is ever logged: events carry ids, codes and counts.
 """
 
 import logging
+import os
 import sys
 
 import orjson
 import structlog
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 
 def configure_logging() -> None:
@@ -35,3 +40,15 @@ def configure_logging() -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def metrics_registry() -> CollectorRegistry:
+    """Find the metrics of all processes of this program, or of this one where it runs alone.
+
+    Whoever starts several processes sets `PROMETHEUS_MULTIPROC_DIR`, which the library reads; it is no setting of ours.
+    """
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry

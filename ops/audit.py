@@ -1,0 +1,44 @@
+"""`mana-credits audit`: prove the books."""
+
+import json
+import sys
+import time
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from domain.operations.audit import ledger_rows, violations
+from domain.store.invariants import INVARIANTS, Finding
+from ops.connection import database
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def audit(*, as_json: bool) -> None:
+    """Run every invariant of the books. Exits 1 if one does not hold."""
+    began = time.perf_counter()
+    with database() as opened, opened.single() as store:
+        findings = violations(store)
+        rows = ledger_rows(store)
+    rate = int(rows / max(time.perf_counter() - began, 1e-6))
+    if as_json:
+        found = {finding.invariant: {"count": finding.count, "examples": finding.examples} for finding in findings}
+        print(json.dumps({"ledgerRows": rows, "rowsPerSecond": rate, "violations": found}))
+    else:
+        _print(findings, rows, rate)
+    sys.exit(1 if findings else 0)
+
+
+def _print(findings: list[Finding], rows: int, rate: int) -> None:
+    broken = {finding.invariant: finding for finding in findings}
+    table = Table("Invariant", "Says", "Offenders", title="Audit")
+    for invariant in INVARIANTS:
+        finding = broken.get(invariant.name)
+        offenders = f"[red]{finding.count}: {', '.join(finding.examples)}" if finding else "[green]0"
+        table.add_row(invariant.name, invariant.says, offenders)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{rows} ledger rows, {rate} rows/s: " + (f"{len(findings)} broken" if findings else "the books hold")
+    )

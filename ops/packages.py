@@ -1,0 +1,86 @@
+"""`mana-credits packages` and `mana-credits seed`: what is on sale."""
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from domain.errors import NotFound
+from domain.operations.packages import add_package, all_packages, change_package
+from domain.operations.packages import seed as seed_packages
+from domain.units import Credits, EuroCents
+from ops.connection import database
+
+
+@click.command()
+def seed() -> None:
+    """Put the starting offer on sale; packages that are there stay as they are."""
+    with database() as opened, opened.begin() as store:
+        added = seed_packages(store, now=datetime.now(UTC))
+    print(f"{len(added)} packages added")
+
+
+@click.group()
+def packages() -> None:
+    """See and change the packages on sale."""
+
+
+@packages.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_packages(*, as_json: bool) -> None:
+    """List all packages."""
+    with database() as opened, opened.single() as store:
+        found = all_packages(store)
+    if as_json:
+        print(json.dumps([asdict(package) for package in found], default=str))
+        return
+    table = Table("Name", "Credits", "Price", "On sale", "Order", "Id")
+    for package in found:
+        price = f"{package.price_euro_cents / 100:.2f} €"
+        on_sale = "yes" if package.active else "no"
+        table.add_row(package.name, str(package.credits), price, on_sale, str(package.sort_order), str(package.id))
+    Console().print(table)
+
+
+@packages.command()
+@click.argument("name")
+@click.option("--credits", "credit_count", type=click.IntRange(1, 1_000_000), required=True)
+@click.option("--price-cents", type=click.IntRange(50, 99_999_999), required=True, help="Price in euro cents.")
+@click.option("--description", default="")
+@click.option("--sort-order", default=100)
+def add(*, name: str, credit_count: int, price_cents: int, description: str, sort_order: int) -> None:
+    """Put a package on sale."""
+    with database() as opened, opened.begin() as store:
+        package = add_package(
+            store,
+            name=name,
+            credit_count=Credits(credit_count),
+            price=EuroCents(price_cents),
+            description=description,
+            sort_order=sort_order,
+            now=datetime.now(UTC),
+        )
+    sys.exit(f"There is a package {name} already" if package is None else None)
+
+
+@packages.command()
+@click.argument("name")
+@click.option("--active/--inactive", default=None, help="Put it on sale or take it off.")
+@click.option("--price-cents", "price_euro_cents", type=click.IntRange(50, 99_999_999), help="Price in euro cents.")
+@click.option("--credits", "credits", type=click.IntRange(1, 1_000_000))
+@click.option("--description")
+@click.option("--sort-order", type=int)
+def change(name: str, **values: object) -> None:
+    """Change a package; what was bought already keeps its credits and its price."""
+    told = {field: value for field, value in values.items() if value is not None}
+    if not told:
+        sys.exit("Nothing to change")
+    try:
+        with database() as opened, opened.begin() as store:
+            change_package(store, name=name, values=told, now=datetime.now(UTC))
+    except NotFound as refusal:
+        sys.exit(refusal.detail)

@@ -1,0 +1,246 @@
+"""Jobs: recorded once, started by one, ended in one commit with their effect."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from domain.errors import InsufficientCredits, JobStateRefused, KeyReused, NotFound
+from domain.ids import new_id
+from domain.operations import jobs
+from domain.rules.jobs import ATTEMPTS_MAX, STARTS_MAX, Job, JobKind, JobState, NewJob, Queue
+from domain.store import Database, Store, ledger
+from domain.store import jobs as job_rows
+from domain.units import UserId
+from tests.conftest import NOW
+
+
+def recorded(database: Database, key: str = "job-1", **facts: Any) -> Job:
+    with database.begin() as store:
+        return jobs.record(store, NewJob(kind=JobKind.PRUNE, key=key, user_id=UserId("anna"), **facts)).job
+
+
+def started(database: Database, job: Job) -> Job:
+    with database.begin() as store:
+        found = jobs.start(store, job.id, token=new_id())
+    assert found is not None
+    return found
+
+
+def now(database: Database, job: Job) -> Job:
+    with database.single() as store:
+        return jobs.find_job(store, job.id, owner=None)
+
+
+def run_sql(database: Database, sql: str, **values: Any) -> None:
+    with database.begin() as store:
+        store.run(text(sql), values)
+
+
+def lease_runs_out(database: Database, job: Job) -> None:
+    run_sql(database, "UPDATE jobs.jobs SET leased_until = now() - interval '1 s' WHERE id = :id", id=job.id)
+
+
+def end_well(_store: Store) -> Mapping[str, Any]:
+    return {"answer": 42}
+
+
+def failure(*, final: bool = False) -> jobs.Failure:
+    return jobs.Failure(worker="here:1", error_class="TimeoutError", message="slow", traceback="…", final=final)
+
+
+def test_one_key_records_one_job(database: Database) -> None:
+    first = recorded(database)
+
+    with database.begin() as store:
+        again = jobs.record(store, NewJob(kind=JobKind.PRUNE, key="job-1"))
+
+    assert (again.replayed, again.job.id) == (True, first.id)
+
+
+def test_a_key_with_another_request_is_refused(database: Database) -> None:
+    recorded(database, request_hash=b"one")
+
+    with pytest.raises(KeyReused):
+        recorded(database, request_hash=b"two")
+
+
+def test_a_job_is_started_by_one_worker_at_a_time(database: Database) -> None:
+    job = recorded(database)
+    started(database, job)
+
+    with database.begin() as store:
+        assert jobs.start(store, job.id, token=new_id()) is None
+
+
+def test_effect_and_end_of_a_job_are_one_commit(database: Database) -> None:
+    job = started(database, recorded(database))
+
+    def effect_then_crash(store: Store) -> Mapping[str, Any]:
+        ledger.open_balance(store, UserId("anna"), now=NOW)
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError), database.begin() as store:
+        jobs.finish(store, job, effect_then_crash)
+
+    with database.single() as store:
+        assert store.run(text("SELECT count(*) FROM credits.balances")).scalar() == 0
+    assert now(database, job).state is JobState.PENDING
+
+
+def test_a_late_worker_whose_lease_went_to_another_writes_nothing(database: Database) -> None:
+    late = started(database, recorded(database))
+    lease_runs_out(database, late)
+    other = started(database, late)
+
+    with database.begin() as store:
+        assert not jobs.finish(store, late, end_well)
+        jobs.fail(store, late, failure())
+        jobs.reject(store, late, InsufficientCredits(required=2, available=1))
+    with database.begin() as store:
+        assert jobs.finish(store, other, end_well)
+
+    assert (now(database, late).state, now(database, late).result) == (JobState.DONE, {"answer": 42})
+
+
+def test_a_refusal_ends_a_job_rejected_with_its_facts(database: Database) -> None:
+    job = started(database, recorded(database))
+
+    with database.begin() as store:
+        jobs.reject(store, job, InsufficientCredits(required=2, available=1))
+
+    ended = now(database, job)
+    assert ended.state is JobState.REJECTED
+    assert ended.problem == {
+        "code": "insufficient_credits",
+        "title": "Insufficient credits",
+        "detail": "Insufficient credits",
+        "details": {"required": 2, "available": 1},
+    }
+
+
+def test_a_failed_try_is_written_down_and_rests_before_the_next(database: Database) -> None:
+    job = started(database, recorded(database))
+
+    with database.begin() as store:
+        jobs.fail(store, job, failure())
+
+    with database.begin() as store:
+        assert jobs.start(store, job.id, token=new_id()) is None
+        tries = store.run(text("SELECT error_class, message, worker FROM jobs.attempts")).all()
+    assert tries == [("TimeoutError", "slow", "here:1")]
+    assert (now(database, job).state, now(database, job).attempts) == (JobState.PENDING, 1)
+
+
+def test_a_job_fails_when_its_tries_are_used_up(database: Database) -> None:
+    job = recorded(database)
+
+    for _ in range(ATTEMPTS_MAX):
+        run_sql(database, "UPDATE jobs.jobs SET next_at = now() WHERE id = :id", id=job.id)
+        running = started(database, job)
+        with database.begin() as store:
+            jobs.fail(store, running, failure())
+
+    assert (now(database, job).state, now(database, job).attempts) == (JobState.FAILED, 8)
+
+
+def test_a_final_error_fails_a_job_at_once(database: Database) -> None:
+    job = started(database, recorded(database))
+
+    with database.begin() as store:
+        jobs.fail(store, job, failure(final=True))
+
+    assert now(database, job).state is JobState.FAILED
+
+
+def test_a_job_that_kills_its_worker_is_parked_after_five_starts(database: Database) -> None:
+    job = recorded(database)
+
+    for _ in range(STARTS_MAX):
+        lease_runs_out(database, started(database, job))
+    with database.begin() as store:
+        assert jobs.start(store, job.id, token=new_id()) is None
+
+    ended = now(database, job)
+    assert ended.state is JobState.FAILED
+    assert ended.problem is not None
+    assert ended.problem["code"] == "job_killed_worker"
+
+
+def test_a_rejected_job_runs_again_when_its_key_is_repeated(database: Database) -> None:
+    job = started(database, recorded(database))
+    with database.begin() as store:
+        jobs.reject(store, job, InsufficientCredits(required=2, available=1))
+
+    again = recorded(database)
+
+    assert (again.id, again.state, again.problem, again.starts) == (job.id, JobState.PENDING, None, 0)
+
+
+def test_a_done_job_never_runs_again(database: Database, database_url: str) -> None:
+    job = started(database, recorded(database))
+    with database.begin() as store:
+        jobs.finish(store, job, end_well)
+
+    with pytest.raises(JobStateRefused), database.begin() as store:
+        jobs.retry(store, job.id)
+    with psycopg.connect(database_url) as connection, pytest.raises(psycopg.errors.IntegrityError):
+        connection.execute("UPDATE jobs.jobs SET state = 'pending', finished_at = NULL")
+
+
+def test_a_job_is_hidden_from_other_users(database: Database) -> None:
+    job = recorded(database)
+
+    with database.single() as store:
+        assert jobs.find_job(store, job.id, owner=UserId("anna")).id == job.id
+        with pytest.raises(NotFound):
+            jobs.find_job(store, job.id, owner=UserId("ben"))
+        with pytest.raises(NotFound):
+            jobs.find_job(store, uuid4(), owner=None)
+
+
+def test_the_sweeper_takes_due_jobs_that_nobody_started(database: Database) -> None:
+    silent = recorded(database, "silent")
+    leased = started(database, recorded(database, "leased"))
+    recorded(database, "just rung")
+    run_sql(
+        database,
+        "UPDATE jobs.jobs SET enqueued_at = now() - interval '6 s', next_at = now() - interval '6 s' "
+        "WHERE key IN ('silent', 'leased')",
+    )
+
+    with database.begin() as store:
+        taken = job_rows.take_silent(store, most=10)
+        again = job_rows.take_silent(store, most=10)
+
+    assert (taken, again) == ({Queue.DEFAULT: [silent.id]}, {})
+    lease_runs_out(database, leased)
+    with database.begin() as store:
+        assert job_rows.take_silent(store, most=10) == {Queue.DEFAULT: [leased.id]}
+
+
+def test_old_jobs_are_pruned_and_young_ones_stay(database: Database) -> None:
+    for key, state, age in [
+        ("old done", "done", timedelta(days=31)),
+        ("young done", "done", timedelta(days=29)),
+        ("old failed", "failed", timedelta(days=181)),
+        ("young failed", "failed", timedelta(days=31)),
+    ]:
+        recorded(database, key)
+        run_sql(
+            database,
+            "UPDATE jobs.jobs SET state = :state, problem = '{}', finished_at = now() - :age WHERE key = :key",
+            state=state,
+            age=age,
+            key=key,
+        )
+
+    with database.begin() as store:
+        assert jobs.prune(store) == 2
+
+    with database.single() as store:
+        assert set(store.run(text("SELECT key FROM jobs.jobs")).scalars()) == {"young done", "young failed"}

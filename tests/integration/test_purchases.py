@@ -1,0 +1,140 @@
+"""Purchases: what facts from Stripe make of them, in any order and any number."""
+
+from itertools import permutations
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from domain.errors import KeyReused, NotFound, Parked
+from domain.operations import purchases, spending
+from domain.rules.idempotency import ClientKey, fingerprint
+from domain.rules.purchases import PaymentFact, PaymentOutcome, PurchaseStatus
+from domain.store import Database
+from domain.store import packages as package_rows
+from domain.units import Credits, EuroCents, UserId
+from tests.conftest import NOW
+
+ANNA = UserId("anna")
+
+
+@pytest.fixture
+def package_id(database: Database) -> UUID:
+    with database.begin() as store:
+        package = package_rows.add(
+            store,
+            name="Medium",
+            credit_count=Credits(500),
+            price=EuroCents(450),
+            description="",
+            sort_order=1,
+            now=NOW,
+        )
+    assert package is not None
+    return package.id
+
+
+def start(database: Database, package_id: UUID, key: ClientKey | None = None) -> purchases.PurchaseStarted:
+    with database.begin() as store:
+        return purchases.start_purchase(
+            store, user_id=ANNA, package_id=package_id, redirects=None, key=key, request_id="r-1", now=NOW
+        )
+
+
+def fact(purchase_id: UUID, outcome: PaymentOutcome, **changed: Any) -> PaymentFact:
+    told = {"payment_intent_id": "pi_1", "amount": 450, "currency": "eur", "livemode": False, **changed}
+    return PaymentFact(purchase_id=purchase_id, outcome=outcome, **told)
+
+
+def settle(database: Database, payment: PaymentFact) -> Any:
+    with database.begin() as store:
+        return purchases.settle_payment(store, payment=payment, livemode=False, now=NOW)
+
+
+def state(database: Database, purchase_id: UUID) -> tuple[PurchaseStatus, int]:
+    with database.single() as store:
+        status = purchases.get_purchase(store, purchase_id).status
+        return status, spending.balance(store, user_id=ANNA, now=NOW).balance
+
+
+def test_a_purchase_and_its_job_are_recorded_together(database: Database, package_id: UUID) -> None:
+    started = start(database, package_id)
+
+    with database.single() as store:
+        purchase = purchases.get_purchase(store, started.purchase_id, owner=ANNA)
+        assert (purchase.credits, purchase.price_euro_cents, purchase.status) == (500, 450, PurchaseStatus.PENDING)
+    assert started.recorded.job.payload == {"purchaseId": str(started.purchase_id)}
+
+
+def test_a_repeated_key_finds_the_same_purchase(database: Database, package_id: UUID) -> None:
+    key = ClientKey(route="purchase", value="k", request_hash=fingerprint(package=str(package_id)))
+    first = start(database, package_id, key)
+
+    second = start(database, package_id, key)
+
+    assert (second.purchase_id, second.recorded.replayed) == (first.purchase_id, True)
+    with pytest.raises(KeyReused):
+        start(database, package_id, ClientKey(route="purchase", value="k", request_hash=b"other"))
+    with database.single() as store:
+        assert store.run(text("SELECT count(*) FROM credits.purchases")).scalar() == 1
+
+
+def test_an_unknown_or_inactive_package_is_not_found(database: Database, package_id: UUID) -> None:
+    with database.begin() as store:
+        package_rows.change(store, "Medium", {"active": False}, now=NOW)
+
+    for wanted in (package_id, UUID(int=1)):
+        with pytest.raises(NotFound):
+            start(database, wanted)
+
+
+@pytest.mark.parametrize("order", list(permutations(PaymentOutcome)))
+def test_facts_in_any_order_and_number_lead_to_one_end(
+    database: Database, package_id: UUID, order: tuple[PaymentOutcome, ...]
+) -> None:
+    purchase_id = start(database, package_id).purchase_id
+
+    for outcome in order * 3:
+        settle(database, fact(purchase_id, outcome))
+
+    assert state(database, purchase_id) == (PurchaseStatus.COMPLETED, 500)
+
+
+def test_a_purchase_paid_after_it_failed_or_was_cancelled_completes(database: Database, package_id: UUID) -> None:
+    for outcome, status in [
+        (PaymentOutcome.FAILED, PurchaseStatus.FAILED),
+        (PaymentOutcome.CANCELLED, PurchaseStatus.CANCELLED),
+    ]:
+        purchase_id = start(database, package_id).purchase_id
+        settle(database, fact(purchase_id, outcome, payment_intent_id=str(outcome)))
+        assert state(database, purchase_id)[0] is status
+
+        settle(database, fact(purchase_id, PaymentOutcome.SUCCEEDED, payment_intent_id=str(outcome)))
+
+        assert state(database, purchase_id)[0] is PurchaseStatus.COMPLETED
+
+
+@pytest.mark.parametrize("changed", [{"amount": 449}, {"currency": "usd"}, {"livemode": True}])
+def test_a_payment_that_does_not_match_is_parked_and_credits_nothing(
+    database: Database, package_id: UUID, changed: dict[str, Any]
+) -> None:
+    purchase_id = start(database, package_id).purchase_id
+
+    with pytest.raises(Parked):
+        settle(database, fact(purchase_id, PaymentOutcome.SUCCEEDED, **changed))
+
+    assert state(database, purchase_id) == (PurchaseStatus.PENDING, 0)
+
+
+def test_a_second_payment_intent_for_one_purchase_is_parked(database: Database, package_id: UUID) -> None:
+    purchase_id = start(database, package_id).purchase_id
+    settle(database, fact(purchase_id, PaymentOutcome.SUCCEEDED))
+
+    with pytest.raises(Parked):
+        settle(database, fact(purchase_id, PaymentOutcome.SUCCEEDED, payment_intent_id="pi_2"))
+
+
+def test_a_payment_of_an_unknown_purchase_is_parked(database: Database) -> None:
+    with pytest.raises(Parked):
+        settle(database, fact(UUID(int=1), PaymentOutcome.SUCCEEDED))
