@@ -32,10 +32,10 @@ class Store:
         """Run a statement and return SQLAlchemy's result."""
         return self._connection.execute(statement, values)
 
-    def run_on_driver(self, sql: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Run SQL (`%(name)s`) that returns one row, past SQLAlchemy: for the hot path, where it saves 100 µs."""
+    def first_on_driver(self, sql: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Run SQL (`%(name)s`) and return its first row, past SQLAlchemy: for the hot paths, where it saves 130 µs."""
         cursor = _driver(self._connection).execute(sql, dict(values))
-        return cast("tuple[Any, ...]", cursor.fetchone())
+        return cast("tuple[Any, ...] | None", cursor.fetchone())
 
     def first(self, statement: Executable) -> Row[Any] | None:
         """Run a statement and return its first row, if it has one."""

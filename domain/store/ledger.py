@@ -13,7 +13,7 @@ from domain.ids import new_id
 from domain.rules.ledger import Appended, Balance, BalanceRow, Movement, Transaction, TransactionType
 from domain.store.database import Store
 from domain.store.tables import balances, transactions
-from domain.units import Credits, UserId
+from domain.units import UserId
 
 
 class _Made(NamedTuple):
@@ -36,6 +36,11 @@ SELECT outcome, id, seq, balance_before, balance_after, total_earned, total_spen
 """
 
 
+_BALANCE: Final = """
+SELECT balance, total_earned, total_spent FROM credits.balances WHERE user_id = %(user_id)s
+"""
+
+
 def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
     """Move credits: lock the balance, look for the key, write the transaction. One statement, one round trip.
 
@@ -43,8 +48,8 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
         InsufficientCredits: a debit is larger than the balance (a clawback may go below zero).
         KeyReused: the movement's key is in the ledger already, from another request.
     """
-    made = _Made(
-        *store.run_on_driver(
+    made = _Made._make(
+        store.first_on_driver(  # type: ignore[arg-type] # the function always returns a row
             _APPEND,
             {
                 "id": new_id(),
@@ -76,12 +81,12 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
 
 def balance_of(store: Store, user_id: UserId, *, now: datetime) -> Balance:
     """Read a user's balance; a user never seen before gets one of zero, however many ask at once."""
-    wanted = select(balances.c.balance, balances.c.total_earned, balances.c.total_spent)
-    row = store.first(wanted.where(balances.c.user_id == user_id))
+    row = store.first_on_driver(_BALANCE, {"user_id": user_id})
     if row is None:
         open_balance(store, user_id, now=now)
-        return Balance(balance=Credits(0), total_earned=Credits(0), total_spent=Credits(0))
-    return Balance(balance=row.balance, total_earned=row.total_earned, total_spent=row.total_spent)
+        row = (0, 0, 0)
+    balance, total_earned, total_spent = row
+    return Balance(balance=balance, total_earned=total_earned, total_spent=total_spent)
 
 
 def open_balance(store: Store, user_id: UserId, *, now: datetime) -> None:

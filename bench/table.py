@@ -1,0 +1,57 @@
+"""The table of measurements, on the console and in the documentation."""
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.ground import Row
+
+HEAD: Final = ("What", "per second", "pgbench", "ratio", "service µs", "PostgreSQL µs", "p50 ms", "p99 ms", "")
+MARK: Final = "<!-- figures -->"
+
+
+def print_table(rows: Sequence[Row]) -> None:
+    """Print the table."""
+    table = Table(*HEAD, title="Beside pgbench, on the same server, in the same run")
+    for row in rows:
+        table.add_row(*_cells(row))
+    Console(width=160).print(table)
+
+
+def as_markdown(rows: Sequence[Row], seconds: float) -> str:
+    """Write the table, and what it was measured on."""
+    lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+    lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    told = f"`make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine}, {seconds:g} s a row."
+    return "\n".join([told, "", *lines])
+
+
+def write_into(document: Path, figures: str) -> None:
+    """Put the figures between the two marks of a document."""
+    before, _, rest = document.read_text(encoding="utf-8").partition(MARK)
+    _, _, after = rest.partition(MARK)
+    document.write_text(f"{before}{MARK}\n{figures}\n{MARK}{after}", encoding="utf-8")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    def shown(number: float, digits: int = 0) -> str:
+        return f"{number:,.{digits}f}" if number else ""
+
+    return (
+        row.name,
+        shown(row.per_second),
+        shown(row.beside),
+        "" if row.ratio is None else f"{row.ratio:.2f}",
+        shown(row.service_us),
+        shown(row.postgresql_us),
+        shown(row.p50_ms, 1),
+        shown(row.p99_ms, 1),
+        row.remark,
+    )
