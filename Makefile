@@ -49,4 +49,4 @@ lock: setup ## write requirements.lock anew
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group dev pyproject.toml -o requirements.lock
 
 openapi: setup ## write docs/openapi.json anew
-	python -m web.openapi
+	python -m web.document

@@ -79,8 +79,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         return environment.get(name, "").strip() or default
 
     webhook_secrets = _list(required("STRIPE_WEBHOOK_SECRET"))
-    if any(not secret.startswith("whsec_") for secret in webhook_secrets):
-        problems.append("STRIPE_WEBHOOK_SECRET must hold secrets that start with whsec_")
+    if not webhook_secrets or any(not secret.removeprefix("whsec_") for secret in webhook_secrets):
+        problems.append("STRIPE_WEBHOOK_SECRET holds an empty secret, with which anyone could sign")
     stripe_key, api_base = required("STRIPE_SECRET_KEY"), optional("STRIPE_API_BASE").rstrip("/") or None
     if api_base and "_live_" in stripe_key:
         problems.append("STRIPE_API_BASE must be empty with a live STRIPE_SECRET_KEY")
@@ -97,9 +97,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         cors_origins=tuple(_origin(value, problems) for value in _list(optional("CORS_ORIGINS"))),
         notify_url=optional("MANA_NOTIFY_URL").rstrip("/") or None,
         job_wait_s=_number("JOB_WAIT_SECONDS", optional("JOB_WAIT_SECONDS", "2"), 10, problems),
-        trusted_proxies=int(_number("TRUSTED_PROXIES", optional("TRUSTED_PROXIES", "0"), 9, problems)),
-        worker_metrics_port=int(
-            _number("WORKER_METRICS_PORT", optional("WORKER_METRICS_PORT", "9191"), 65_535, problems)
+        trusted_proxies=_whole_number("TRUSTED_PROXIES", optional("TRUSTED_PROXIES", "0"), 9, problems),
+        worker_metrics_port=_whole_number(
+            "WORKER_METRICS_PORT", optional("WORKER_METRICS_PORT", "9191"), 65_535, problems
         ),
     )
     if problems:
@@ -142,3 +142,10 @@ def _number(name: str, value: str, most: float, problems: list[str]) -> float:
     if not 0 <= number <= most:
         problems.append(f"{name} must be a number from 0 to {most:g}")
     return number
+
+
+def _whole_number(name: str, value: str, most: int, problems: list[str]) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) <= most):
+        problems.append(f"{name} must be a whole number from 0 to {most}")
+        return 0
+    return int(value)

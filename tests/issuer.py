@@ -45,7 +45,7 @@ def running_issuer() -> Iterator[Issuer]:
     issuer = Issuer()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             issuer.fetches += 1
             self.send_response(503 if issuer.is_away else 200)
             self.end_headers()

@@ -1,19 +1,21 @@
 """Stripe's webhook: verify, store the event and its job in one transaction, answer. A worker does the rest."""
 
 import json
+import re
 import time
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import stripe
 from flask import Response, request
-from pydantic import ConfigDict
+from pydantic import ConfigDict, StringConstraints
 
 from domain.operations.jobs import record
 from domain.rules.jobs import JobKind, NewJob
 from web.http import auth
 from web.http.api import Api
+from web.http.body import read_raw, refuse_traps
 from web.http.models import Model
-from web.http.problems import problem
+from web.http.problems import BadRequest, problem
 from web.http.requests import request_id
 from web.http.surroundings import surroundings
 
@@ -36,7 +38,7 @@ class Event(Model):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    id: str
+    id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     type: str
     livemode: bool
     data: dict[str, Any]
@@ -47,7 +49,7 @@ def stripe_event() -> Received | Response:
     """Take an event of Stripe's. It is stored before the answer; a repeated event is stored once."""
     # Stripe's events are larger than any body of our own clients.
     request.max_content_length = BODY_BYTES_MAX
-    raw = request.get_data(cache=False)
+    raw = read_raw()
     refusal = _refusal(raw, request.headers.get("Stripe-Signature", ""))
     if refusal:
         return problem(400, "invalid_signature", "Invalid webhook", refusal, error="Invalid webhook")
@@ -67,11 +69,12 @@ def _refusal(raw: bytes, signature: str) -> str | None:
     """Tell why a delivery is not Stripe's, if it is not (https://docs.stripe.com/webhooks#verify-manually)."""
     try:
         body = raw.decode()
-        dated = int(dict(part.partition("=")[::2] for part in signature.split(",")).get("t", ""))
+        # Exactly one date of plain digits, and ASCII throughout: the library reads no other header safely.
+        (dated,) = re.findall(r"(?:^|,)t=(\d{1,12})(?=,|$)", signature.encode("ascii").decode())
     except ValueError:
         return "The signature is missing or malformed"
     # Stripe's library refuses old signatures, not those dated ahead.
-    if abs(time.time() - dated) > TOLERANCE_S:
+    if abs(time.time() - int(dated)) > TOLERANCE_S:
         return "The signature is too old or dated ahead"
     for secret in surroundings().settings.stripe_webhook_secrets:
         try:
@@ -79,8 +82,9 @@ def _refusal(raw: bytes, signature: str) -> str | None:
         except stripe.SignatureVerificationError:
             continue
         try:
+            refuse_traps(raw)
             Event.model_validate_json(raw)
-        except ValueError:
+        except (BadRequest, ValueError):
             return "The body is not an event"
         return None
     return "The signature does not match"

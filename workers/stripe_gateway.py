@@ -75,7 +75,7 @@ class StripeGateway:
                 "amount": purchase.price_euro_cents,
                 "currency": CURRENCY,
                 "customer": customer_id,
-                "payment_method_types": ["card", "sepa_debit"],
+                "allowed_payment_method_types": ["card", "sepa_debit"],
                 "description": f"{purchase.package_name}: {purchase.credits} credits",
                 "metadata": _metadata(purchase),
             }

@@ -56,9 +56,6 @@ def start_purchase(
         NotFound: no such package is on sale.
         KeyReused: the key came before, with another request.
     """
-    package = package_rows.find(store, package_id)
-    if package is None or not package.active:
-        raise NotFound("Package")
     purchase_id = new_id()
     new = NewJob(
         kind=JobKind.PURCHASE,
@@ -70,6 +67,9 @@ def start_purchase(
     )
     recorded = record(store, new)
     if not recorded.replayed:
+        package = package_rows.find(store, package_id)
+        if package is None or not package.active:
+            raise NotFound("Package")  # takes the job back with it; a repeated key never comes here
         rows.add(store, purchase_id, user_id=user_id, package=package, redirects=redirects, now=now)
     return PurchaseStarted(purchase_id=UUID(recorded.job.payload["purchaseId"]), recorded=recorded)
 

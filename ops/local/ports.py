@@ -41,12 +41,11 @@ def free_port() -> int:
 
 
 def remembered_port(memory: Path, *, preferred: int | None = None) -> int:
-    """Give the port written in the file `memory` if it is free, else `preferred` or another; remember it there."""
+    """Give `preferred` if it is free, else the port in the file `memory`, else another; remember it there."""
+    wanted = [] if preferred is None else [preferred]
     with contextlib.suppress(FileNotFoundError, ValueError):
-        port = int(memory.read_text(encoding="ascii"))
-        if is_free(port):
-            return port
-    port = preferred if preferred is not None and is_free(preferred) else free_port()
+        wanted.append(int(memory.read_text(encoding="ascii")))
+    port = next((port for port in wanted if is_free(port)), None) or free_port()
     memory.parent.mkdir(parents=True, exist_ok=True)
     memory.write_text(f"{port}\n", encoding="ascii")
     return port

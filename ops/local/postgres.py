@@ -4,7 +4,6 @@ import functools
 import importlib.util
 import os
 import pwd
-import secrets
 import shutil
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from psycopg import pq, sql
 from ops.local import processes
 from ops.local.ports import LOOPBACK
 from ops.local.server import Server, ServerFailed
+from ops.local.state import kept_secret
 
 SUPERUSER = "postgres"
 SOCKET_PATH_MAX = 100  # bytes for `<directory>/.s.PGSQL.<port>`; systems allow 104 to 108
@@ -65,8 +65,8 @@ class Postgres(Server):
 
     def url(self, database: str = "postgres") -> str:
         """Give the address of a database, `postgresql://…`."""
-        password = self._password_file.read_text(encoding="ascii")
-        return f"postgresql://{SUPERUSER}:{password}@{LOOPBACK}:{self.port}/{quote(database, safe='')}"
+        login = f"{SUPERUSER}:{kept_secret(self._password_file)}"
+        return f"postgresql://{login}@{LOOPBACK}:{self.port}/{quote(database, safe='')}"
 
     def create_database(self, name: str, template: str | None = None) -> str:
         """Create a database, as a copy of `template` where given, and give its address."""
@@ -86,7 +86,8 @@ class Postgres(Server):
 
     def stop(self, mode: Literal["smart", "fast", "immediate"] = "fast") -> None:
         """End the server: `fast` breaks connections and writes a checkpoint, `immediate` leaves it to recovery."""
-        self._stop(STOP_SIGNALS[mode])
+        self.stop_signal = STOP_SIGNALS[mode]
+        super().stop()
 
     def identity(self) -> str:
         """Give the data directory as the command line has it."""
@@ -128,8 +129,7 @@ class Postgres(Server):
 
     def _create_cluster(self) -> None:
         """Run initdb beside the data directory, then move the result there: half a cluster is never taken for one."""
-        self._password_file.touch(mode=0o600)
-        self._password_file.write_text(secrets.token_urlsafe(24), encoding="ascii")
+        kept_secret(self._password_file)
         unfinished = self.directory / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._give_away(self.directory, self._password_file)
@@ -161,8 +161,8 @@ class Postgres(Server):
             for path in paths:
                 os.chown(path, int(uid), int(gid))
 
-    def _forget(self) -> None:
-        super()._forget()
+    def clean_up(self) -> None:
+        """Remove the socket directory, which may be outside ours."""
         if self._socket_directory is not None:
             shutil.rmtree(self._socket_directory, ignore_errors=True)
             self._socket_directory = None

@@ -9,27 +9,31 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 PROC = Path("/proc")
 
 
-def descendants(pid: int) -> list[int]:
-    """List the living processes below `pid`: its children, theirs, and so on, without `pid` itself."""
+class Living(NamedTuple):
+    """Where a living process belongs."""
+
+    parent: int
+    group: int
+
+
+def family(pid: int) -> list[int]:
+    """List what runs on account of `pid`: itself, what is below it, and the process group it leads or has led."""
+    living = _living()
     children: dict[int, list[int]] = {}
-    for child, parent in _parents().items():
-        children.setdefault(parent, []).append(child)
-    found: list[int] = []
-    pending = [pid]
+    for child, place in living.items():
+        children.setdefault(place.parent, []).append(child)
+    found = {member for member, place in living.items() if pid in {place.group, member}}
+    pending = list(found)
     while pending:
-        below = children.get(pending.pop(), [])
-        found += below
+        below = [child for child in children.get(pending.pop(), []) if child not in found]
+        found.update(below)
         pending += below
-    return found
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether the process exists and is more than an entry that its parent has not yet collected."""
-    return pid in _parents()
+    return sorted(found)
 
 
 def command_line(pid: int) -> str:
@@ -53,7 +57,7 @@ def kill_all(pids: Iterable[int], *, wait_s: float = 5.0) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + wait_s
-    while waiting := sorted(set(waiting) & _parents().keys()):
+    while waiting := sorted(set(waiting) & _living().keys()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {waiting} did not end within {wait_s:g} s of SIGKILL")
         time.sleep(0.01)
@@ -65,24 +69,25 @@ def find_program(name: str) -> Path | None:
     return Path(found).resolve() if found else None
 
 
-def _parents() -> dict[int, int]:
-    """Map each living process to its parent."""
-    return _parents_from_proc() if sys.platform.startswith("linux") else _parents_from_ps()
+def _living() -> dict[int, Living]:
+    """Map each living process to its place; what has ended but was not yet collected is not alive."""
+    return _living_from_proc() if sys.platform.startswith("linux") else _living_from_ps()
 
 
-def _parents_from_proc() -> dict[int, int]:
-    parents: dict[int, int] = {}
+def _living_from_proc() -> dict[int, Living]:
+    living: dict[int, Living] = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, IndexError):
-                # "pid (name) state ppid …": the name may hold blanks and brackets, so look behind its last bracket.
-                state, parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+                # "pid (name) state ppid pgrp …": the name may hold blanks and brackets, so look behind its last one.
+                state, parent, group = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:3]
                 if state not in {"Z", "X"}:
-                    parents[int(entry.name)] = int(parent)
-    return parents
+                    living[int(entry.name)] = Living(int(parent), int(group))
+    return living
 
 
-def _parents_from_ps() -> dict[int, int]:
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], check=True, capture_output=True, text=True)
-    rows = (line.split(None, 2) for line in listed.stdout.splitlines())
-    return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
+def _living_from_ps() -> dict[int, Living]:
+    command = ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat="]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True)
+    rows = (line.split(None, 3) for line in listed.stdout.splitlines())
+    return {int(pid): Living(int(parent), int(group)) for pid, parent, group, state in rows if state[0] != "Z"}

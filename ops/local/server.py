@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from ops.local import ports, processes, tether
 
 READY_WITHIN_S = 60.0
-ENDS_WITHIN_S = 30.0
 START_TRIES = 4
 RETRY_AFTER_S = 0.5
 LOG_TAIL_BYTES = 4_000
@@ -33,10 +33,12 @@ class Server(abc.ABC):
         directory: Where the server keeps its files; made when it does not exist.
         port: Where it listens; `None` until the first start unless it was given.
         log_file: What the program wrote to its output, appended to.
+        environment: Environment of the program; `None` is ours.
     """
 
     name: str
     transient_failures: tuple[str, ...] = ()
+    ends_within_s: float = 30.0
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGTERM
 
@@ -44,9 +46,11 @@ class Server(abc.ABC):
         self.directory = directory.absolute()
         self.port = port
         self.log_file = self.directory / "server.log"
+        self.environment: Mapping[str, str] | None = None
         self._port_is_ours_to_choose = port is None
         self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked_to_stop = False
 
     @abc.abstractmethod
     def command(self) -> list[str]:
@@ -62,6 +66,9 @@ class Server(abc.ABC):
 
     def prepare(self) -> None:  # noqa: B027 (most servers need none)
         """Make what the program needs to start."""
+
+    def clean_up(self) -> None:  # noqa: B027 (most servers need none)
+        """Remove what is of no use after the program's end."""
 
     def user(self) -> str:
         """Give `uid:gid` that the program must change to, or `-`."""
@@ -104,9 +111,9 @@ class Server(abc.ABC):
             return
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._end_leftover()
-        if self._port_is_ours_to_choose and (self.port is None or not ports.is_free(self.port)):
-            self.port = ports.remembered_port(self.directory / "port")
+        self.take_port()
         self.prepare()
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
@@ -115,9 +122,18 @@ class Server(abc.ABC):
                 stdout=log,
                 stderr=log,
                 cwd=self.working_directory(),
+                env=self.environment,
                 start_new_session=True,  # Ctrl-C in a terminal is for us; we stop the server in our order
             )
         (self.directory / "pid").write_text(f"{self._process.pid}\n", encoding="ascii")
+
+    def take_port(self) -> int:
+        """Settle on a port; keep the one that was given, is in use by us, or is still free."""
+        if self.is_running:
+            return int(self.port or 0)
+        if self.port is None or (self._port_is_ours_to_choose and not ports.is_free(self.port)):
+            self.port = ports.remembered_port(self.directory / "port")
+        return self.port
 
     def working_directory(self) -> Path:
         """Give the directory the program runs in."""
@@ -142,18 +158,47 @@ class Server(abc.ABC):
 
     def stop(self) -> None:
         """Ask the server to end, and wait until it and all its children have. Stopping twice does nothing."""
-        self._stop(self.stop_signal)
+        self.ask_to_stop()
+        self.wait_until_stopped()
+
+    def ask_to_stop(self) -> None:
+        """Ask the server to end, without waiting: `wait_until_stopped()` must follow. Asking twice asks once."""
+        if self._process is not None and not self._asked_to_stop:
+            self._asked_to_stop = True
+            self._process.send_signal(self.stop_signal)
+
+    def wait_until_stopped(self) -> None:
+        """Wait until a server that was asked to end has, with all its children; kill what takes too long."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(self.ends_within_s)
+            self.kill()
+
+    def exit_status(self) -> int | None:
+        """Wait for the launched program to end by itself, and give its exit status; `None` if none was launched."""
+        return self._process.wait() if self._process else None
 
     def kill(self) -> None:
         """End the server and its children at once, as a crash would (SIGKILL)."""
         if self._process is None:
             return
-        everybody = [self._process.pid, *processes.descendants(self._process.pid)] if self.is_running else []
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        everybody = self.members()
+        self._process.kill()
         self._process.wait()
-        processes.kill_all(everybody)
-        self._forget()
+        processes.kill_all({*everybody, *processes.family(self._process.pid)})
+        self._process, self._asked_to_stop = None, False
+        (self.directory / "pid").unlink(missing_ok=True)
+        self.clean_up()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and everything below it, such as SIGSTOP and SIGCONT."""
+        for pid in self.members():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def members(self) -> list[int]:
+        """List the process and everything below it, as far as they run."""
+        return processes.family(self._process.pid) if self._process else []
 
     def log_tail(self) -> str:
         """Give the last lines of the log since the last start."""
@@ -168,30 +213,12 @@ class Server(abc.ABC):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _stop(self, stop_signal: signal.Signals) -> None:
-        if self._process is None:
-            return
-        below = processes.descendants(self._process.pid) if self.is_running else []
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(stop_signal)
-        try:
-            self._process.wait(ENDS_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return
-        processes.kill_all(below)
-        self._forget()
-
-    def _forget(self) -> None:
-        self._process = None
-        (self.directory / "pid").unlink(missing_ok=True)
-
     def _end_leftover(self) -> None:
         """Kill a server of an earlier run that outlived it, recognised by process id *and* command line."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             pid = int((self.directory / "pid").read_text(encoding="ascii"))
             if self.identity() in processes.command_line(pid):
-                processes.kill_all([pid, *processes.descendants(pid)])
+                processes.kill_all(processes.family(pid))
             (self.directory / "pid").unlink()
 
     def _may_succeed_later(self) -> bool:

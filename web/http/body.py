@@ -5,7 +5,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from web.http.problems import BadRequest
 
@@ -24,16 +24,29 @@ def read_body(model: type[T], *, optional: bool = False) -> T:
         UnsupportedMediaType: a body that is not declared as JSON.
         BadRequest: a body that is not JSON, or not the model's.
     """
-    raw = request.get_data(cache=False)
+    raw = read_raw()
     if optional and not raw:
         raw = b"{}"
     elif request.mimetype != "application/json":
         raise UnsupportedMediaType("The body must be application/json")
-    _refuse_traps(raw)
+    refuse_traps(raw)
     try:
-        return model.model_validate_json(raw)
+        return model.model_validate_json(raw, by_alias=True, by_name=False)
     except ValidationError as error:
         raise invalid(error, "body") from None
+
+
+def read_raw() -> bytes:
+    """Read the request's body as it was sent.
+
+    Raises:
+        RequestEntityTooLarge: it is larger than this request allows.
+    """
+    raw = request.get_data(cache=False)
+    # A body sent in chunks has no length beforehand; werkzeug cuts it off at the bound instead of refusing it.
+    if request.content_length is None and len(raw) == request.max_content_length:
+        raise RequestEntityTooLarge
+    return raw
 
 
 def invalid(error: ValidationError, where: str) -> BadRequest:
@@ -45,16 +58,20 @@ def invalid(error: ValidationError, where: str) -> BadRequest:
     return BadRequest(f"The {where} is not valid", errors=errors)
 
 
-def _refuse_traps(raw: bytes) -> None:
-    """Refuse what JSON parsers quietly accept or choke on: repeated members, NaN, infinities, depth, bad text."""
+def refuse_traps(raw: bytes) -> None:
+    """Refuse what JSON parsers quietly accept or choke on: repeated members, NaN, infinities, depth, bad text.
+
+    Raises:
+        BadRequest: the text is not JSON, or has one of these.
+    """
     try:
         parsed = json.loads(raw, object_pairs_hook=_unrepeated, parse_constant=_no_constant, parse_float=_finite_float)
+        if _ESCAPE in raw:
+            _refuse_bad_text(parsed)
     except BadRequest:
         raise
     except (ValueError, RecursionError):
         raise BadRequest("The body is not valid JSON") from None
-    if _ESCAPE in raw:
-        _refuse_bad_text(parsed)
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -59,8 +59,11 @@ class IssuerKeys:
         return self._keys.get(key_id)
 
     def knows(self, key_id: str) -> bool:
-        """Tell whether a key is still published, as far as we know."""
-        return key_id in self._keys and time.monotonic() - self._fetched_at < KEPT_S
+        """Tell whether a key is still published, as far as we know; asks again when that is long ago."""
+        age = time.monotonic() - self._fetched_at
+        if age > FRESH_S:
+            self._refresh_in_background()
+        return key_id in self._keys and age < KEPT_S
 
     def _refresh_in_background(self) -> None:
         if time.monotonic() - self._tried_at > UNKNOWN_PAUSE_S and not self._fetching.locked():

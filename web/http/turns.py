@@ -1,7 +1,6 @@
 """Taking turns: one user's flood, or one user's locked row, must not take every thread and connection of the house."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -12,10 +11,14 @@ from domain.units import UserId
 AT_ONCE: Final = 4
 """How many requests of one user may be in the database at once, in this process."""
 
-IN_LINE: Final = 40
-"""How many more may wait for their turn."""
+IN_LINE: Final = 60
+"""How many more may wait for their turn: fifty repeats of one key at once are all answered, a flood is not."""
+
+PATIENT: Final = 12
+"""How many of these wait `WAIT_S`; those behind them only `SHORT_WAIT_S`, so that most threads stay free for others."""
 
 WAIT_S: Final = 2.0
+SHORT_WAIT_S: Final = 0.3
 
 
 class _Line:
@@ -41,7 +44,7 @@ class Turns:
         """Wait for a turn and hold it for the block.
 
         Raises:
-            Busy: too many are waiting already, or no turn came within `WAIT_S`.
+            Busy: too many are waiting already, or no turn came in time.
         """
         self._enter(user_id)
         try:
@@ -60,11 +63,10 @@ class Turns:
         if line.waiting >= IN_LINE:
             raise Busy("too many requests of this user are waiting")
         line.waiting += 1
-        until = time.monotonic() + WAIT_S
+        patience_s = WAIT_S if line.waiting <= PATIENT else SHORT_WAIT_S
         try:
-            while line.inside >= AT_ONCE:
-                if not line.freed.wait(until - time.monotonic()):
-                    raise Busy("other requests of this user take too long")
+            if not line.freed.wait_for(lambda: line.inside < AT_ONCE, patience_s):
+                raise Busy("other requests of this user take too long")
         finally:
             line.waiting -= 1
 

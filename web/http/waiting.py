@@ -30,7 +30,7 @@ _FIRST_PAUSE_S: Final = 0.004
 _LONGEST_PAUSE_S: Final = 0.1
 _AGE_KNOWN_S: Final = 1.0
 
-_WAIT: Final = re.compile(r"^wait=(\d{1,6})$", re.IGNORECASE)
+_WAIT: Final = re.compile(r"^wait=([0-9]{1,6})$", re.IGNORECASE)
 _ASYNC: Final = re.compile(r"^respond-async$", re.IGNORECASE)
 
 

@@ -1,0 +1,39 @@
+"""The command `mana-credits`. Each command is a module of its own, imported when it is used."""
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "audit": "ops.audit:audit",
+    "dev": "ops.dev:dev",
+    "packages": "ops.packages:packages",
+    "seed": "ops.packages:seed",
+    "token": "ops.dev:token",
+}
+"""Where each command is: `module:name`. `dev` and `token` need the development packages, the others do not."""
+
+
+class Commands(click.Group):
+    """A group that knows its commands by name and imports only the one that is called."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """List the commands' names."""
+        return sorted(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; nothing if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=Commands)
+def main() -> None:
+    """Run and look after mana-credits."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The whole service as it runs: the Procfile's processes, PostgreSQL, Valkey, the local Stripe, an issuer."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import psycopg
+import pytest
+from stripe import StripeClient
+
+from domain.operations.audit import violations
+from domain.store import Database
+from ops.local.stack import LocalStack
+from tests.conftest import sqlalchemy_url
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+@dataclass
+class Service:
+    """A running service, used as its clients use it."""
+
+    stack: LocalStack
+    stripe: StripeClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stripe = StripeClient(
+            self.stack.env["STRIPE_SECRET_KEY"], base_addresses={"api": self.stack.env["STRIPE_API_BASE"]}
+        )
+
+    def call(self, method: str, path: str, body: Any = None, *, user: str | None = None, **headers: str) -> Answer:
+        """Send a request as a user, or as a service; header names with `_` for `-`."""
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        if user:
+            told["Authorization"] = f"Bearer {self.stack.token(user)}"
+        else:
+            told["X-Service-Key"] = self.stack.env["MANA_SERVICE_KEY"]
+        if body is not None:
+            told["Content-Type"] = "application/json"
+        raw = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.stack.base_url}{path}", raw, told, method=method)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                return Answer(answer.status, json.load(answer), dict(answer.headers))
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, json.load(error), dict(error.headers))
+
+    def buy(self, user: str, **headers: str) -> Answer:
+        """Start the purchase of the smallest package."""
+        package = self.call("GET", "/api/v1/credits/packages", user=user).body[0]
+        return self.call("POST", "/api/v1/credits/purchase", {"packageId": package["id"]}, user=user, **headers)
+
+    def pay(self, client_secret: str, card: str = "pm_card_visa") -> None:
+        """Pay a PaymentIntent at the local Stripe, as the buyer's browser would."""
+        intent_id = client_secret.partition("_secret_")[0]
+        self.stripe.v1.payment_intents.confirm(intent_id, {"payment_method": card})
+
+    def purchase(self, user: str, purchase_id: str) -> Any:
+        """Read a purchase."""
+        return self.call("GET", f"/api/v1/credits/purchase/{purchase_id}", user=user).body
+
+    def balance(self, user: str) -> int:
+        """Read a balance."""
+        balance: int = self.call("GET", f"/api/v1/internal/credits/balance/{user}").body["balance"]
+        return balance
+
+    def sql(self, statement: str, *values: Any) -> list[Any]:
+        """Ask the service's database as its owner."""
+        with psycopg.connect(self.stack.env["DATABASE_URL"], autocommit=True) as connection:
+            found = connection.execute(statement, values)
+            return found.fetchall() if found.description else []
+
+    def drained(self) -> bool:
+        """Tell whether no job is pending."""
+        return self.sql("SELECT count(*) FROM jobs.jobs WHERE state = 'pending'") == [(0,)]
+
+
+def eventually(act: Callable[[], T], wanted: Callable[[T], bool] = bool, *, within_s: float = 30) -> T:
+    """Ask again and again until the answer is the wanted one; it must be within the time."""
+    until = time.monotonic() + within_s
+    while not wanted(found := act()):
+        assert time.monotonic() < until, f"still {found!r} after {within_s} s"
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One stack for all acceptance tests of the run."""
+    with LocalStack(tmp_path_factory.mktemp("stack"), postgres_settings={"fsync": "off"}) as stack:
+        yield Service(stack)
+
+
+@pytest.fixture
+def service(running: Service) -> Iterator[Service]:
+    """The service; after the test every accepted job has ended and every invariant holds."""
+    yield running
+    eventually(running.drained, within_s=60)
+    database = Database(sqlalchemy_url(running.stack.env["DATABASE_URL"]), pool_size=1, statement_timeout_s=30)
+    with database.single() as store:
+        assert violations(store) == []
+    database.close()
+
+
+@pytest.fixture
+def user() -> str:
+    """Somebody new."""
+    return f"user-{uuid4().hex[:8]}"

@@ -1,0 +1,140 @@
+"""How the tests speak to the API, and what every refusal of it looks like."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from flask import Flask, json
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from domain.ids import new_id
+from domain.operations.purchases import PurchaseStarted, start_purchase
+from domain.store import Database, packages
+from domain.store.database import Store
+from domain.units import Credits, EuroCents, UserId
+from tests.conftest import NOW
+from tests.issuer import Issuer
+
+API: Final = "/api/v1"
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+UUID_TEXT: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+INSTANT_TEXT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+class Caller:
+    """Somebody who calls the API: a user, a service, or nobody we know. Safe to share between threads."""
+
+    def __init__(self, app: Flask, headers: Mapping[str, str], *, base: str = API) -> None:
+        self._app = app
+        self._base = base
+        self.headers = dict(headers)
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.call("GET", path, headers=headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> TestResponse:
+        return self.call("POST", path, data=json.dumps(body), content_type=JSON, headers=headers)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        data: str | bytes | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> TestResponse:
+        """Call a path below the caller's base; header names are written with `_` for `-`."""
+        named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+        return self._app.test_client().open(
+            self._base + path,
+            method=method,
+            data=data,
+            content_type=content_type,
+            headers=self.headers | named,
+            buffered=True,
+        )
+
+
+class Api:
+    """The application, as seen by its callers."""
+
+    def __init__(self, app: Flask, issuer: Issuer) -> None:
+        self._app = app
+        self._issuer = issuer
+
+    def user(self, user_id: str = "anna", **claims: Any) -> Caller:
+        return Caller(self._app, {"Authorization": f"Bearer {self._issuer.token(user_id, **claims)}"})
+
+    def bearer(self, token: str) -> Caller:
+        return Caller(self._app, {"Authorization": f"Bearer {token}"})
+
+    def service(self, key: str = "service-key") -> Caller:
+        return Caller(self._app, {"X-Service-Key": key})
+
+    def nobody(self) -> Caller:
+        return Caller(self._app, {})
+
+    def outside(self) -> Caller:
+        """Nobody we know, at the pages outside of the API's base path."""
+        return Caller(self._app, {}, base="")
+
+
+def problem_of(answer: TestResponse, status: int, code: str | None = None) -> dict[str, Any]:
+    """Make sure that an answer is a whole problem document of this status, and read it."""
+    assert answer.status_code == status, answer.get_data(as_text=True)
+    return check_problem(answer.content_type, answer.get_data(as_text=True), status, code)
+
+
+def check_problem(content_type: str, text: str, status: int, code: str | None = None) -> dict[str, Any]:
+    """Make sure that a body is a whole problem document of this status, and read it."""
+    told: dict[str, Any] = json.loads(text)
+    assert content_type == PROBLEM
+    assert told["status"] == told["statusCode"] == status
+    assert told["detail"] == told["message"] != ""
+    assert told["type"] == f"urn:mana-credits:problem:{told['code']}"
+    assert isinstance(told["title"], str)
+    assert told["title"] != ""
+    assert code in {None, told["code"]}
+    return told
+
+
+def written(database: Database) -> dict[str, int]:
+    """Count what a request may have written."""
+    with database.single() as store:
+        return {
+            table: store.run(text(f"SELECT count(*) FROM {table}")).scalar_one()
+            for table in ("credits.transactions", "credits.purchases", "jobs.jobs")
+        }
+
+
+def offer(database: Database, *, name: str = "Starter", amount: int = 500, price: int = 499, order: int = 1) -> UUID:
+    """Put a package on sale."""
+    with database.begin() as store:
+        made = packages.add(
+            store,
+            name=name,
+            credit_count=Credits(amount),
+            price=EuroCents(price),
+            description=f"{amount} credits",
+            sort_order=order,
+            now=NOW,
+        )
+    assert made is not None
+    return made.id
+
+
+def bought(store: Store, *, package_id: UUID, user_id: str = "anna", at: datetime = NOW) -> PurchaseStarted:
+    """Start a purchase as the API would."""
+    return start_purchase(
+        store,
+        user_id=UserId(user_id),
+        package_id=package_id,
+        redirects=None,
+        key=None,
+        request_id=new_id().hex,
+        now=at,
+    )

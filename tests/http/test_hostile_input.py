@@ -1,0 +1,544 @@
+"""What is not as the contract asks is refused, with a problem document, and leaves no trace in the database."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from domain.store import Database
+from ops.local.postgres import Postgres
+from settings import from_environment
+from tests.conftest import give, sqlalchemy_url
+from tests.http.client import JSON, Api, Caller, check_problem, offer, problem_of, written
+from tests.http.conftest import Server
+from tests.issuer import Issuer
+from web.app import create_app
+
+REFUSED: Final = (400, 401, 404, 413, 415, 422)
+
+USE: Final = {"amount": 1, "appId": "chat", "description": "A question", "idempotencyKey": "k", "metadata": {"a": "b"}}
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    "/credits/use": USE,
+    "/internal/credits/use": {"userId": "anna", **USE},
+    "/internal/credits/refund": {"userId": "anna", "amount": 1, "appId": "chat", "description": "Sorry"},
+    "/internal/credits/init": {"userId": "anna"},
+    "/credits/purchase": {"packageId": "", "successUrl": "https://app.example/a", "cancelUrl": "https://app.example/b"},
+}
+REQUIRED: Final = {
+    "/credits/use": ("amount", "appId", "description"),
+    "/internal/credits/use": ("userId", "amount", "appId", "description"),
+    "/internal/credits/refund": ("userId", "amount", "description"),
+    "/internal/credits/init": ("userId",),
+    "/credits/purchase": ("packageId",),
+}
+MOVING: Final = ("/credits/use", "/internal/credits/use", "/internal/credits/refund")
+TEXTS: Final = [(path, member) for path in MOVING for member in ("appId", "description")] + [
+    ("/credits/use", "idempotencyKey"),
+    ("/internal/credits/use", "userId"),
+    ("/internal/credits/refund", "userId"),
+    ("/internal/credits/init", "userId"),
+    ("/credits/purchase", "packageId"),
+    ("/credits/purchase", "successUrl"),
+    ("/credits/purchase", "cancelUrl"),
+]
+AMOUNTS: Final = (
+    *("0", "-5", "1.5", "1.0", "1e0", '"5"', '""', "null", "true", "false", "[]", "{}", "[1]", "-0"),
+    *("1000001", "2147483648", "3000000000", "9223372036854775808", "1e308", "1e400", "-1e400", "9" * 5_000),
+    *("NaN", "Infinity", "-Infinity", "01", "+1", "1_0", "0x1", "\u0661"),
+)
+NO_OBJECTS: Final = {
+    "an empty body": b"",
+    "white space": b" \n",
+    "an array": b"[]",
+    "an array with an object": b'[{"amount": 1}]',
+    "null": b"null",
+    "a number": b"5",
+    "a text": b'"amount"',
+    "half an object": b'{"amount": 1',
+    "a member without a value": b'{"amount":}',
+    "a comma too many": b'{"amount": 1,}',
+    "single quotes": b"{'amount': 1}",
+    "a comment": b'{"amount": 1} // one',
+    "two objects": b"{} {}",
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "UTF-16": '{"amount": 1}'.encode("utf-16"),
+    "no UTF-8": b'{"appId": "\xff"}',
+    "NUL": b"\x00",
+    "20 000 arrays": b"[" * 20_000 + b"]" * 20_000,
+    "20 000 open arrays": b"[" * 20_000,
+    "6 000 objects": b'{"a":' * 6_000 + b"1" + b"}" * 6_000,
+    "a form": b"amount=1&appId=chat",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """One application for all the refusals of this module: none of them may leave a trace."""
+
+    api: Api
+    database: Database
+    package_id: UUID
+
+    def caller(self, path: str) -> Caller:
+        return self.api.service() if path.startswith("/internal") else self.api.user()
+
+    def body(self, path: str) -> dict[str, Any]:
+        told = BODIES[path]
+        return told | {"packageId": str(self.package_id)} if "packageId" in told else told
+
+    def post(self, path: str, raw: bytes | str, content_type: str | None = JSON, **headers: str) -> dict[str, Any]:
+        """Post what must be refused; returns the problem."""
+        answer = self.caller(path).call("POST", path, data=raw, content_type=content_type, headers=headers)
+        assert answer.status_code in REFUSED, answer.get_data(as_text=True)
+        return problem_of(answer, answer.status_code)
+
+
+@pytest.fixture(scope="module")
+def whole_house(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[House]:
+    url = postgres.create_database("test_hostile", template=template)
+    settings = from_environment(
+        {
+            "DATABASE_URL": url,
+            "REDIS_URL": "redis://127.0.0.1:1/0",
+            "MANA_AUTH_URL": issuer.url,
+            "MANA_SERVICE_KEY": "service-key",
+            "STRIPE_SECRET_KEY": "sk_test_1",
+            "STRIPE_WEBHOOK_SECRET": "whsec_1",
+            "CORS_ORIGINS": "https://app.example",
+            "JOB_WAIT_SECONDS": "0",
+        }
+    )
+    app, database = create_app(settings), Database(sqlalchemy_url(url))
+    give(database, "anna", 10_000_000)
+    yield House(api=Api(app, issuer), database=database, package_id=offer(database))
+    app.extensions["mana_credits"].database.close()
+    database.close()
+    postgres.drop_database("test_hostile")
+
+
+@pytest.fixture
+def house(whole_house: House) -> Iterator[House]:
+    """The house; after the test nothing may have been written."""
+    before = written(whole_house.database)
+    yield whole_house
+    assert written(whole_house.database) == before
+
+
+@pytest.mark.parametrize("path", MOVING)
+@pytest.mark.parametrize("amount", AMOUNTS, ids=lambda amount: amount[:20])
+def test_an_amount_that_is_none_is_refused(house: House, path: str, amount: str) -> None:
+    raw = json.dumps(house.body(path) | {"amount": 0}).replace('"amount": 0', f'"amount": {amount}')
+
+    told = house.post(path, raw)
+
+    assert told["status"] == 400
+
+
+@pytest.mark.parametrize(("path", "member"), [(path, member) for path in REQUIRED for member in REQUIRED[path]])
+def test_a_missing_member_is_refused_and_named(house: House, path: str, member: str) -> None:
+    body = {name: value for name, value in house.body(path).items() if name != member}
+
+    told = house.post(path, json.dumps(body))
+
+    assert told["status"] == 400
+    assert told["code"] == "validation_error"
+    assert told["errors"] == [{"field": member, "message": "Field required"}]
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize("member", ["more", "user_id", "balance", "", "__proto__", "constructor", "Amount"])
+def test_an_unknown_member_is_refused_and_named(house: House, path: str, member: str) -> None:
+    told = house.post(path, json.dumps(house.body(path) | {member: 1}))
+
+    assert told["status"] == 400
+    assert member in [error["field"] for error in told["errors"]] or member == ""
+
+
+@pytest.mark.parametrize("path", ["/credits/use", "/credits/purchase"])
+def test_a_user_cannot_name_another_user(house: House, path: str) -> None:
+    told = house.post(path, json.dumps(house.body(path) | {"userId": "ben"}))
+
+    assert told["errors"] == [{"field": "userId", "message": "Extra inputs are not permitted"}]
+
+
+@pytest.mark.parametrize("path", MOVING)
+def test_a_snake_case_name_is_no_name_of_ours(house: House, path: str) -> None:
+    body = house.body(path)
+    body = {name: value for name, value in body.items() if name != "appId"} | {"app_id": "chat"}
+
+    told = house.post(path, json.dumps(body))
+
+    assert told["status"] == 400
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize("raw", NO_OBJECTS.values(), ids=NO_OBJECTS)
+def test_a_body_that_is_no_object_is_refused(house: House, path: str, raw: bytes) -> None:
+    told = house.post(path, raw)
+
+    assert told["status"] in {400, 413}
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_a_member_told_twice_is_refused(house: House, path: str) -> None:
+    raw = json.dumps(house.body(path))
+    member, value = next(iter(house.body(path).items()))
+    twice = f'{{"{member}": {json.dumps(value)}, {raw[1:]}'
+
+    told = house.post(path, twice)
+
+    assert told["detail"] == "The body has a member twice"
+
+
+def test_a_member_told_twice_inside_the_metadata_is_refused(house: House) -> None:
+    raw = json.dumps(USE).replace('{"a": "b"}', '{"a": {"x": 1, "\\u0078": 2}}')
+
+    told = house.post("/credits/use", raw)
+
+    assert told["detail"] == "The body has a member twice"
+
+
+@pytest.mark.parametrize(("path", "member"), TEXTS)
+@pytest.mark.parametrize("trap", ["\\u0000", "\\ud800", "\\udfff", "a\\u0000b", "\\udc00\\ud800"])
+def test_a_text_with_nul_or_a_lone_surrogate_is_refused(house: House, path: str, member: str, trap: str) -> None:
+    raw = json.dumps(house.body(path) | {member: "TRAP"}).replace("TRAP", trap)
+
+    told = house.post(path, raw)
+
+    assert told["status"] == 400
+
+
+@pytest.mark.parametrize("trap", ["\x00", "\n", "\x1f", "\x7f\x00"])
+def test_a_raw_control_character_is_no_json(house: House, trap: str) -> None:
+    told = house.post("/credits/use", json.dumps(USE).replace("A question", trap))
+
+    assert told["detail"] == "The body is not valid JSON"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        '{"a": "\\u0000"}',
+        '{"\\u0000": 1}',
+        '{"a": ["\\ud800"]}',
+        '{"a": {"b": [{"\\udfff": null}]}}',
+        '{"a": NaN}',
+        '{"a": [1e400]}',
+        '{"a": -Infinity}',
+        '{"a": ' + "9" * 4_400 + "}",
+        '"a"',
+        "[]",
+        "1",
+        json.dumps({"a": "x" * 4_090}),
+        json.dumps({"a": "ä" * 2_000}),
+        json.dumps([[]] * 10),
+    ],
+    ids=lambda metadata: metadata[:30],
+)
+def test_metadata_is_a_small_object_without_traps(house: House, metadata: str) -> None:
+    raw = json.dumps(USE).replace('{"a": "b"}', metadata)
+
+    told = house.post("/credits/use", raw)
+
+    assert told["status"] == 400
+
+
+@pytest.mark.parametrize("depth", [300, 850, 900, 930, 950, 970, 1_000, 1_500])
+@pytest.mark.parametrize("text", ['"x"', '"\\u0041"'])
+def test_metadata_of_any_depth_is_an_answer_and_no_accident(house: House, depth: int, text: str) -> None:
+    metadata = f'{{"a": {"[" * depth}{text}{"]" * depth}}}'
+    raw = json.dumps(USE).replace('{"a": "b"}', metadata)
+
+    told = house.post("/credits/use", raw)
+
+    assert told["status"] == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "member", "value"),
+    [
+        ("/credits/use", "appId", ""),
+        ("/credits/use", "appId", "x" * 65),
+        ("/credits/use", "description", ""),
+        ("/credits/use", "description", "x" * 501),
+        ("/credits/use", "idempotencyKey", ""),
+        ("/credits/use", "idempotencyKey", "x" * 256),
+        ("/credits/use", "idempotencyKey", "two words"),
+        ("/credits/use", "idempotencyKey", "ключ"),
+        ("/credits/use", "idempotencyKey", "line\n"),
+        ("/internal/credits/use", "userId", ""),
+        ("/internal/credits/use", "userId", "x" * 129),
+        ("/internal/credits/refund", "userId", "x" * 129),
+        ("/internal/credits/init", "userId", "x" * 129),
+        ("/internal/credits/init", "userId", 5),
+        ("/internal/credits/init", "userId", None),
+        ("/credits/use", "appId", 5),
+        ("/credits/use", "description", ["x"]),
+        ("/credits/use", "description", None),
+        ("/credits/purchase", "packageId", "abc"),
+        ("/credits/purchase", "packageId", ""),
+        ("/credits/purchase", "packageId", 5),
+        ("/credits/purchase", "packageId", None),
+        ("/credits/purchase", "packageId", "019aa5d0-0000-7000-8000-00000000000g"),
+    ],
+)
+def test_a_member_out_of_its_bounds_is_refused_and_named(house: House, path: str, member: str, value: object) -> None:
+    told = house.post(path, json.dumps(house.body(path) | {member: value}))
+
+    assert told["status"] == 400
+    assert [error["field"] for error in told["errors"]] == [member]
+
+
+@pytest.mark.parametrize(("path", "member"), TEXTS)
+def test_a_text_of_a_megabyte_is_too_large(house: House, path: str, member: str) -> None:
+    told = house.post(path, json.dumps(house.body(path) | {member: "x" * 1_000_000}))
+
+    assert (told["status"], told["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_one_byte_more_than_64_kilobytes_is_too_large_and_64_are_not(house: House, path: str) -> None:
+    too_large = house.post(path, b" " * 65_537)
+    just_fits = house.post(path, b" " * 65_536)
+
+    assert (too_large["status"], just_fits["status"]) == (413, 400)
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "text/plain",
+        "text/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/xml",
+    ],
+)
+def test_a_body_that_is_not_declared_as_json_is_refused(house: House, path: str, content_type: str | None) -> None:
+    told = house.post(path, json.dumps(house.body(path)), content_type)
+
+    assert (told["status"], told["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("key", ["", " ", '""', "two words", "x" * 256, '"' + "x" * 256 + '"', "\x7f", "\xe4"])
+@pytest.mark.parametrize("path", ["/credits/use", "/internal/credits/use", "/internal/credits/refund"])
+def test_a_header_that_is_no_key_is_refused(house: House, path: str, key: str) -> None:
+    body = {name: value for name, value in house.body(path).items() if name != "idempotencyKey"}
+
+    told = house.post(path, json.dumps(body), Idempotency_Key=key)
+
+    assert told["status"] == 400
+
+
+@pytest.mark.parametrize("path", ["/credits/transactions", "/credits/purchases"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(
+            f"limit={value}"
+            for value in ("-1", "0", "101", "1e9", "1000000000", "abc", "", "1.5", "%00", "٣", "9" * 5000)
+        ),
+        *(f"offset={value}" for value in ("-1", "1e9", "1000000001", "abc", "", "1.5", "%20", "%00", "٣", "9" * 5000)),
+        *(f"cursor={value}" for value in ("", "abc", "%00", "%ff", "ä", "====", "MA==AA", "LTE", "x" * 201)),
+    ],
+    ids=lambda query: query[:30],
+)
+def test_a_page_that_cannot_be_is_refused(house: House, path: str, query: str) -> None:
+    answer = house.api.user().get(f"{path}?{query}")
+
+    told = problem_of(answer, 400, "validation_error")
+    assert [error["field"] for error in told["errors"]] == [query.partition("=")[0]]
+
+
+@pytest.mark.parametrize("path", ["/credits/purchase/", "/jobs/"])
+@pytest.mark.parametrize(
+    "told_id",
+    [
+        *("abc", "0", "-1", "null", "019aa5d0-0000-7000-8000-000000000000", "019aa5d0-0000-7000-8000-00000000000g"),
+        *("019aa5d00000700080000000000000000", "%00", "a%00b", "%ff", "%", "%zz", "..%2f..", "a/b", "ä", "x" * 5_000),
+        *("'%20OR%201=1--", "%7B019aa5d0-0000-7000-8000-000000000000%7D"),
+    ],
+    ids=lambda told_id: told_id[:40],
+)
+def test_an_id_that_is_none_is_not_found(house: House, path: str, told_id: str) -> None:
+    answer = house.api.user().get(path + told_id)
+
+    problem_of(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("user_id", ["%00", "a%00b", "%ff", "%ed%a0%80", "x" * 129, "a/b", ""])
+def test_a_user_id_that_cannot_be_is_not_found(house: House, user_id: str) -> None:
+    answer = house.api.service().get(f"/internal/credits/balance/{user_id}")
+
+    problem_of(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("member", ["successUrl", "cancelUrl"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "/", "//evil.example", "evil.example", "https://evil.example", "https://app.example@evil.example"),
+        *("https://app.example.evil.example", "https:/\\evil.example", "https:\\\\app.example", "javascript:alert(1)"),
+        *(
+            "https://app.example/%00",
+            "https://app.example%00.evil.example",
+            "https://app.example\t/",
+            "\thttps://app.example",
+        ),
+        *(
+            " https://app.example",
+            "https://app.example ",
+            "http://app.example",
+            "https://app.example:444",
+            "https://app.example:443",
+        ),
+        *(
+            "https://app.example:",
+            "https://user@app.example",
+            "https://app.example\\@evil.example",
+            "https:///app.example",
+        ),
+        *(
+            "data:text/html,x",
+            "https://app.exämple",
+            "https://app。example",
+            "https://[app.example",
+            "https://app.example/\n",
+        ),
+        *("https:app.example", "HTTPS://APP.EXAMPLE.EVIL"),
+        "https://app.example/" + "x" * 2_000,
+    ],
+    ids=lambda url: url[:40],
+)
+def test_a_redirect_to_anywhere_but_our_clients_is_refused(house: House, member: str, url: str) -> None:
+    told = house.post("/credits/purchase", json.dumps(house.body("/credits/purchase") | {member: url}))
+
+    assert told["errors"] == [{"field": member, "message": "must be an address of one of our web clients"}]
+
+
+def test_the_values_of_a_refused_body_are_not_repeated(house: House) -> None:
+    answer = house.api.user().post("/credits/use", USE | {"amount": "my secret"})
+
+    assert "my secret" not in answer.get_data(as_text=True)
+
+
+def test_a_path_that_is_none_is_not_found(house: House) -> None:
+    for path in ("/", "/credits", "/credits/balance/", "//credits/balance", "/credits/../credits/balance", "/%00"):
+        problem_of(house.api.user().get(path), 404, "not_found")
+
+
+# ---------------------------------------------------------------- through a real server
+
+
+def raw_call(server: Server, method: str, path: str, headers: dict[str, str], body: Any = None) -> tuple[int, str, str]:
+    """Send a request as it is, an iterable body in chunks; returns status, content type and body of the answer."""
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):  # answered before everything was sent
+            connection.request(method, path, body=body, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get("Content-Type", ""), answer.read().decode()
+
+
+def rows_of(server: Server) -> int:
+    with psycopg.connect(server.database_url) as connection:
+        row = connection.execute(
+            "SELECT (SELECT count(*) FROM credits.transactions) + (SELECT count(*) FROM jobs.jobs)"
+        )
+        return int((row.fetchone() or (0,))[0])
+
+
+@pytest.mark.parametrize(
+    "path", ["/%zz", "/credits/purchase/%", "/jobs/%f", "/jobs/%00", "/internal/credits/balance/%ff"]
+)
+def test_bad_percent_encoding_is_not_found(server: Server, issuer: Issuer, path: str) -> None:
+    headers = {"Authorization": f"Bearer {issuer.token('anna')}"}
+    if path.startswith("/internal"):
+        headers = {"X-Service-Key": "service-key"}
+
+    status, content_type, body = raw_call(server, "GET", f"/api/v1{path}", headers)
+
+    assert status == 404
+    check_problem(content_type, body, 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/credits/use", "/api/v1/webhooks/stripe"])
+def test_twenty_megabytes_are_refused_before_they_are_read(server: Server, issuer: Issuer, path: str) -> None:
+    headers = {"Authorization": f"Bearer {issuer.token('anna')}", "Content-Type": JSON}
+
+    status, content_type, body = raw_call(server, "POST", path, headers, b" " * 20_000_000)
+
+    assert status == 413
+    check_problem(content_type, body, 413, "body_too_large")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/credits/use", "/api/v1/webhooks/stripe"])
+def test_twenty_megabytes_in_chunks_are_refused(server: Server, issuer: Issuer, path: str) -> None:
+    headers = {"Authorization": f"Bearer {issuer.token('anna')}", "Content-Type": JSON}
+    chunks = iter([b" " * 1_000_000] * 20)
+
+    status, content_type, body = raw_call(server, "POST", path, headers, chunks)
+
+    assert status == 413
+    check_problem(content_type, body, 413, "body_too_large")
+    assert rows_of(server) == 0
+
+
+def test_a_body_in_chunks_is_not_cut_off_where_it_becomes_too_large(server: Server, issuer: Issuer) -> None:
+    headers = {"Authorization": f"Bearer {issuer.token('anna')}", "Content-Type": JSON}
+    good = b'{"amount": 1, "appId": "chat", "description": "A question"}'.ljust(65_536)
+
+    status, content_type, body = raw_call(server, "POST", "/api/v1/credits/use", headers, iter([good, b"and more"]))
+
+    assert status == 413
+    check_problem(content_type, body, 413, "body_too_large")
+
+
+def test_a_small_body_in_chunks_is_read(server: Server, issuer: Issuer) -> None:
+    headers = {"Authorization": f"Bearer {issuer.token('anna')}", "Content-Type": JSON}
+    chunks = iter([b'{"amount": 1, "appId": "chat",', b' "description": "A question"}'])
+
+    status, content_type, body = raw_call(server, "POST", "/api/v1/credits/use", headers, chunks)
+
+    assert status == 402
+    check_problem(content_type, body, 402, "insufficient_credits")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer \xff\xfe"},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer a b c"},
+        {"Authorization": ""},
+        {"X-Service-Key": "\xff"},
+        {"X-Request-Id": "\xff" * 100},
+        {"Authorization": "Bearer " + "x" * 9_000},
+    ],
+    ids=str,
+)
+def test_odd_headers_are_refused_as_nobody_we_know(server: Server, headers: dict[str, str]) -> None:
+    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+
+    status, content_type, body = raw_call(server, "GET", "/api/v1/credits/balance", encoded)  # type: ignore[arg-type]
+
+    assert status == 401
+    check_problem(content_type, body, 401, "unauthorized")
+
+
+def test_a_method_that_is_not_there_is_told_which_are(server: Server) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
+        connection.request("BREW", "/api/v1/credits/use")
+        answer = connection.getresponse()
+        told = check_problem(answer.headers["Content-Type"], answer.read().decode(), 405, "method_not_allowed")
+
+    assert answer.headers["Allow"] == "POST, OPTIONS"
+    assert told["title"] == "Method Not Allowed"

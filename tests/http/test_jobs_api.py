@@ -1,0 +1,142 @@
+"""Following a job that was accepted with 202."""
+
+import re
+from typing import Any, Final
+
+import pytest
+
+from domain.errors import InsufficientCredits
+from domain.ids import new_id
+from domain.operations import jobs
+from domain.rules.jobs import Job, JobKind, JobState, NewJob
+from domain.store import Database
+from domain.store import jobs as job_rows
+from domain.units import UserId
+from tests.http.client import INSTANT_TEXT, Api, problem_of
+
+
+@pytest.fixture
+def job(database: Database) -> Job:
+    """A job of anna's, not started."""
+    with database.begin() as store:
+        return jobs.record(store, NewJob(kind=JobKind.PRUNE, key="job-1", user_id=UserId("anna"))).job
+
+
+def started(database: Database, job: Job) -> Job:
+    with database.begin() as store:
+        found = jobs.start(store, job.id, token=new_id())
+    assert found is not None
+    return found
+
+
+def told(api: Api, job: Job) -> dict[str, Any]:
+    answer = api.user().get(f"/jobs/{job.id}")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.get_json()
+    assert re.fullmatch(INSTANT_TEXT, found.pop("createdAt"))
+    finished_at = found.pop("finishedAt")
+    assert (finished_at is None) == (found["status"] == "pending")
+    assert finished_at is None or re.fullmatch(INSTANT_TEXT, finished_at)
+    return found
+
+
+def failure(*, final: bool) -> jobs.Failure:
+    return jobs.Failure(
+        worker="here:1", error_class="FinalError", message="Stripe refused", traceback="secret frames", final=final
+    )
+
+
+PENDING: Final = {"kind": "prune", "status": "pending", "result": None, "problem": None, "attempts": 0}
+
+
+def test_a_pending_job_is_told_to_its_owner(api: Api, job: Job) -> None:
+    assert told(api, job) == {"jobId": str(job.id), **PENDING}
+
+
+def test_a_started_job_is_still_pending(api: Api, database: Database, job: Job) -> None:
+    started(database, job)
+
+    assert told(api, job) == {"jobId": str(job.id), **PENDING}
+
+
+def test_a_done_job_tells_its_result(api: Api, database: Database, job: Job) -> None:
+    running = started(database, job)
+    with database.begin() as store:
+        jobs.finish(store, running, lambda _store: {"answer": 42})
+
+    assert told(api, job) == {"jobId": str(job.id), **PENDING, "status": "done", "result": {"answer": 42}}
+
+
+def test_a_rejected_job_tells_a_whole_problem(api: Api, database: Database, job: Job) -> None:
+    running = started(database, job)
+    with database.begin() as store:
+        jobs.reject(store, running, InsufficientCredits(required=30, available=5))
+
+    assert told(api, job) == {
+        "jobId": str(job.id),
+        **PENDING,
+        "status": "rejected",
+        "problem": {
+            "type": "urn:mana-credits:problem:insufficient_credits",
+            "title": "Insufficient credits",
+            "status": 402,
+            "detail": "Insufficient credits",
+            "code": "insufficient_credits",
+            "statusCode": 402,
+            "message": "Insufficient credits",
+            "details": {"required": 30, "available": 5},
+        },
+    }
+
+
+def test_a_job_that_failed_once_is_pending_and_tells_the_attempt(api: Api, database: Database, job: Job) -> None:
+    running = started(database, job)
+    with database.begin() as store:
+        jobs.fail(store, running, failure(final=False))
+
+    assert told(api, job) == {"jobId": str(job.id), **PENDING, "attempts": 1}
+
+
+def test_a_failed_job_tells_a_problem_and_no_internals(api: Api, database: Database, job: Job) -> None:
+    running = started(database, job)
+    with database.begin() as store:
+        jobs.fail(store, running, failure(final=True))
+
+    found = told(api, job)
+
+    assert (found["status"], found["attempts"]) == ("failed", 1)
+    assert (found["problem"]["code"], found["problem"]["status"]) == ("job_failed", 503)
+    assert "secret frames" not in str(found)
+
+
+def test_a_discarded_job_is_told_as_such(api: Api, database: Database, job: Job) -> None:
+    with database.begin() as store:
+        job_rows.end(store, job.id, JobState.DISCARDED)
+
+    assert told(api, job) == {"jobId": str(job.id), **PENDING, "status": "discarded"}
+
+
+def test_a_job_of_another_user_is_not_found(api: Api, job: Job) -> None:
+    problem_of(api.user("ben").get(f"/jobs/{job.id}"), 404, "not_found")
+
+
+def test_a_job_of_nobody_is_not_found_by_users(api: Api, database: Database) -> None:
+    with database.begin() as store:
+        audit = jobs.record(store, NewJob(kind=JobKind.AUDIT, key="audit:now")).job
+
+    problem_of(api.user().get(f"/jobs/{audit.id}"), 404, "not_found")
+    assert api.service().get(f"/jobs/{audit.id}").status_code == 200
+
+
+def test_a_service_and_an_admin_see_any_job(api: Api, job: Job) -> None:
+    for caller in (api.service(), api.service("previous-key"), api.user("root", role="admin")):
+        assert caller.get(f"/jobs/{job.id}").get_json()["jobId"] == str(job.id)
+
+
+def test_a_job_that_is_not_there_is_not_found(api: Api) -> None:
+    for caller in (api.service(), api.user()):
+        problem_of(caller.get("/jobs/019aa5d0-0000-7000-8000-000000000000"), 404, "not_found")
+
+
+def test_nobody_sees_no_job(api: Api, job: Job) -> None:
+    problem_of(api.nobody().get(f"/jobs/{job.id}"), 401, "unauthorized")

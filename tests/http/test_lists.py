@@ -1,0 +1,139 @@
+"""Lists: newest first, by limit and offset, and by the cursor through a history that grows meanwhile."""
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from werkzeug.test import TestResponse
+
+from domain.store import Database
+from tests.conftest import NOW, give
+from tests.http.client import Api, Caller, bought, offer
+
+LINK = re.compile(r'</api/v1(/[a-z/]+\?[^>]+)>; rel="next"')
+
+
+def amounts(answer: TestResponse) -> list[int]:
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return [one["amount"] for one in answer.get_json()]
+
+
+def next_of(answer: TestResponse) -> str | None:
+    found = LINK.fullmatch(answer.headers.get("Link", ""))
+    return found[1] if found else None
+
+
+def walk(caller: Caller, path: str, *, between: Any = None) -> list[dict[str, Any]]:
+    """Follow the links to the end, calling `between` before each next page."""
+    found: list[dict[str, Any]] = []
+    where: str | None = path
+    while where is not None:
+        answer = caller.get(where)
+        found += answer.get_json()
+        where = next_of(answer)
+        if between is not None:
+            between()
+    return found
+
+
+@pytest.fixture
+def history(database: Database) -> list[int]:
+    """A history of 120 transactions of 1 to 120 credits, newest first."""
+    for amount in range(1, 121):
+        give(database, "anna", amount)
+    return list(range(120, 0, -1))
+
+
+def test_a_list_has_fifty_entries_by_default_newest_first(api: Api, history: list[int]) -> None:
+    assert amounts(api.user().get("/credits/transactions")) == history[:50]
+
+
+@pytest.mark.parametrize(("query", "first", "last"), [
+    ("limit=1", 0, 1),
+    ("limit=100", 0, 100),
+    ("limit=10&offset=0", 0, 10),
+    ("limit=10&offset=115", 115, 120),
+    ("offset=100", 100, 120),
+    ("offset=120", 120, 120),
+    ("offset=1000000", 120, 120),
+    ("limit=010", 0, 10),
+    ("limit=5&unknown=1", 0, 5),
+])  # fmt: skip
+def test_limit_and_offset_cut_the_list(api: Api, history: list[int], query: str, first: int, last: int) -> None:
+    assert amounts(api.user().get(f"/credits/transactions?{query}")) == history[first:last]
+
+
+def test_a_full_page_links_to_the_next_and_the_last_page_to_none(api: Api, history: list[int]) -> None:
+    full = api.user().get("/credits/transactions?limit=100")
+    where = next_of(full)
+    assert where is not None
+
+    rest = api.user().get(where)
+
+    assert where.startswith("/credits/transactions?limit=100&cursor=")
+    assert amounts(rest) == history[100:]
+    assert "Link" not in rest.headers
+
+
+def test_an_empty_list_links_nowhere(api: Api) -> None:
+    answer = api.user().get("/credits/transactions")
+
+    assert (answer.get_json(), "Link" in answer.headers) == ([], False)
+
+
+def test_the_cursor_goes_through_250_rows_while_rows_are_added(api: Api, database: Database) -> None:
+    for amount in range(1, 251):
+        give(database, "anna", amount)
+
+    found = walk(api.user(), "/credits/transactions?limit=30", between=lambda: give(database, "anna", 999))
+
+    assert [one["amount"] for one in found] == list(range(250, 0, -1))
+
+
+def test_the_offset_counts_from_the_cursor(api: Api, history: list[int]) -> None:
+    where = next_of(api.user().get("/credits/transactions?limit=10"))
+
+    assert amounts(api.user().get(f"{where}&offset=5")) == history[15:25]
+
+
+def test_a_cursor_of_one_user_shows_another_nothing_of_theirs(api: Api, history: list[int], database: Database) -> None:
+    give(database, "ben", 7)
+    where = next_of(api.user("anna").get("/credits/transactions?limit=10"))
+    assert where is not None
+
+    assert amounts(api.user("ben").get(where)) == [7]
+    assert history
+
+
+def test_purchases_of_one_instant_are_walked_without_gap_or_repeat(api: Api, database: Database) -> None:
+    package_id = offer(database)
+    made: list[UUID] = []
+    with database.begin() as store:
+        for number in range(45):
+            at = NOW + timedelta(microseconds=number // 9)
+            made.append(bought(store, package_id=package_id, at=at).purchase_id)
+
+    def buy() -> None:
+        with database.begin() as store:
+            bought(store, package_id=package_id, at=NOW + timedelta(hours=1))
+
+    found = walk(api.user(), "/credits/purchases?limit=10", between=buy)
+
+    assert len(found) == 45
+    assert {UUID(one["id"]) for one in found} == set(made)
+    assert [one["createdAt"] for one in found] == sorted((one["createdAt"] for one in found), reverse=True)
+
+
+def test_purchases_take_limit_and_offset(api: Api, database: Database) -> None:
+    package_id = offer(database)
+    with database.begin() as store:
+        made = [
+            str(bought(store, package_id=package_id, at=NOW + timedelta(seconds=number)).purchase_id)
+            for number in range(5)
+        ]
+
+    found = api.user().get("/credits/purchases?limit=2&offset=1").get_json()
+
+    assert [one["id"] for one in found] == [made[3], made[2]]

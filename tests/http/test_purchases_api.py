@@ -1,0 +1,374 @@
+"""Buying credits, as clients see it: packages, starting a purchase, following it."""
+
+import json
+import re
+from dataclasses import dataclass
+from threading import Timer
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from domain.errors import NotFound
+from domain.ids import new_id
+from domain.operations import jobs
+from domain.operations.purchases import attach_payment, settle_payment
+from domain.rules.purchases import PaymentFact, PaymentOutcome, StripeObjects
+from domain.store import Database, packages
+from tests.conftest import NOW
+from tests.http.client import INSTANT_TEXT, UUID_TEXT, Api, bought, offer, problem_of, written
+
+PURCHASE: Final = "/credits/purchase"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A package on sale, and the body that buys it."""
+
+    package_id: UUID
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"packageId": str(self.package_id)}
+
+
+@pytest.fixture
+def starter(database: Database) -> Offer:
+    return Offer(package_id=offer(database))
+
+
+def accepted(answer: TestResponse) -> dict[str, Any]:
+    assert answer.status_code == 202, answer.get_data(as_text=True)
+    told: dict[str, Any] = answer.get_json()
+    return told
+
+
+def done(database: Database, job_id: str, made: StripeObjects) -> None:
+    """Do the purchase's job as a worker would, with what was made at Stripe."""
+    with database.begin() as store:
+        job = jobs.start(store, UUID(job_id), token=new_id())
+        assert job is not None
+        purchase_id = UUID(job.payload["purchaseId"])
+        assert jobs.finish(store, job, lambda s: attach_payment(s, purchase_id=purchase_id, made=made))
+
+
+INTENT: Final = StripeObjects(customer_id="cus_1", payment_intent_id="pi_1", client_secret="pi_1_secret_1")
+SESSION: Final = StripeObjects(
+    customer_id="cus_1", checkout_session_id="cs_1", checkout_url="https://checkout.example/cs_1"
+)
+
+
+def test_packages_on_sale_are_told_in_their_order(api: Api, database: Database) -> None:
+    offer(database, name="Large", amount=5_000, price=3_999, order=2)
+    offer(database, name="Small", amount=500, price=499, order=1)
+    offer(database, name="Old", amount=1, price=50, order=0)
+    with database.begin() as store:
+        packages.change(store, "Old", {"active": False}, now=NOW)
+
+    answer = api.user().get("/credits/packages")
+
+    told = answer.get_json()
+    assert re.fullmatch(UUID_TEXT, told[0].pop("id"))
+    assert told[0] == {
+        "name": "Small",
+        "description": "500 credits",
+        "credits": 500,
+        "priceEuroCents": 499,
+        "stripePriceId": None,
+        "active": True,
+        "sortOrder": 1,
+        "metadata": None,
+    }
+    assert [one["name"] for one in told] == ["Small", "Large"]
+
+
+def test_a_purchase_is_recorded_and_answered_with_where_to_ask(api: Api, database: Database, starter: Offer) -> None:
+    answer = api.user().post(PURCHASE, starter.body)
+
+    told = accepted(answer)
+    assert sorted(told) == ["jobId", "purchaseId", "status", "statusUrl"]
+    assert re.fullmatch(UUID_TEXT, told["jobId"])
+    assert re.fullmatch(UUID_TEXT, told["purchaseId"])
+    assert told["status"] == "pending"
+    assert told["statusUrl"] == f"/api/v1/jobs/{told['jobId']}"
+    assert answer.headers["Location"] == told["statusUrl"]
+    assert answer.headers["Retry-After"] == "1"
+    assert "Preference-Applied" not in answer.headers
+    assert written(database) == {"credits.transactions": 0, "credits.purchases": 1, "jobs.jobs": 1}
+
+
+def test_a_pending_purchase_can_be_followed(api: Api, starter: Offer) -> None:
+    told = accepted(api.user().post(PURCHASE, starter.body))
+
+    purchase = api.user().get(f"/credits/purchase/{told['purchaseId']}").get_json()
+
+    assert re.fullmatch(INSTANT_TEXT, purchase.pop("createdAt"))
+    assert purchase == {
+        "id": told["purchaseId"],
+        "userId": "anna",
+        "packageId": str(starter.package_id),
+        "credits": 500,
+        "priceEuroCents": 499,
+        "stripePaymentIntentId": None,
+        "stripeCustomerId": None,
+        "status": "pending",
+        "metadata": None,
+        "completedAt": None,
+        "clientSecret": None,
+        "checkoutUrl": None,
+    }
+
+
+def test_a_repeat_after_the_job_is_done_brings_what_is_needed_to_pay(
+    api: Api, database: Database, starter: Offer
+) -> None:
+    told = accepted(api.user().post(PURCHASE, starter.body, Idempotency_Key="k"))
+    done(database, told["jobId"], INTENT)
+
+    answer = api.user().post(PURCHASE, starter.body, Idempotency_Key="k")
+
+    assert answer.status_code == 200
+    assert answer.headers["Idempotency-Replayed"] == "true"
+    assert answer.get_json() == {
+        "purchaseId": told["purchaseId"],
+        "clientSecret": "pi_1_secret_1",
+        "amount": 499,
+        "credits": 500,
+        "checkoutUrl": None,
+    }
+
+
+def test_a_checkout_brings_its_url(api: Api, database: Database, starter: Offer) -> None:
+    body = starter.body | {
+        "successUrl": "https://app.example/ok?s={CHECKOUT_SESSION_ID}",
+        "cancelUrl": "https://shop.example",
+    }
+    told = accepted(api.user().post(PURCHASE, body, Idempotency_Key="k"))
+    done(database, told["jobId"], SESSION)
+
+    answer = api.user().post(PURCHASE, body, Idempotency_Key="k")
+
+    assert answer.get_json()["checkoutUrl"] == "https://checkout.example/cs_1"
+    assert answer.get_json()["clientSecret"] is None
+    with database.single() as store:
+        row = store.run(text("SELECT success_url, cancel_url FROM credits.purchases")).one()
+    assert tuple(row) == (body["successUrl"], "https://shop.example")
+
+
+@pytest.mark.parametrize(("member", "missing"), [("successUrl", "cancelUrl"), ("cancelUrl", "successUrl")])
+def test_one_url_without_the_other_is_refused(
+    api: Api, database: Database, starter: Offer, member: str, missing: str
+) -> None:
+    answer = api.user().post(PURCHASE, starter.body | {member: "https://app.example/"})
+
+    told = problem_of(answer, 400, "validation_error")
+    assert told["errors"] == [{"field": missing, "message": "successUrl and cancelUrl come together"}]
+    assert written(database)["jobs.jobs"] == 0
+
+
+def test_urls_that_are_null_are_urls_left_out(api: Api, starter: Offer) -> None:
+    accepted(api.user().post(PURCHASE, starter.body | {"successUrl": None, "cancelUrl": None}))
+
+
+def test_an_unknown_package_is_not_found(api: Api, database: Database) -> None:
+    answer = api.user().post(PURCHASE, {"packageId": "019aa5d0-0000-7000-8000-000000000000"})
+
+    assert problem_of(answer, 404, "not_found")["detail"] == "Package not found"
+    assert written(database)["jobs.jobs"] == 0
+
+
+def test_a_package_no_longer_on_sale_is_not_found(api: Api, database: Database, starter: Offer) -> None:
+    with database.begin() as store:
+        packages.change(store, "Starter", {"active": False}, now=NOW)
+
+    problem_of(api.user().post(PURCHASE, starter.body), 404, "not_found")
+    assert written(database)["jobs.jobs"] == 0
+
+
+def test_a_key_stays_good_when_the_package_has_left_the_sale(api: Api, database: Database, starter: Offer) -> None:
+    first = accepted(api.user().post(PURCHASE, starter.body, Idempotency_Key="k"))
+    with database.begin() as store:
+        packages.change(store, "Starter", {"active": False}, now=NOW)
+
+    again = api.user().post(PURCHASE, starter.body, Idempotency_Key="k")
+
+    assert accepted(again) == first
+
+
+def test_a_repeat_while_the_job_waits_joins_it(api: Api, database: Database, starter: Offer) -> None:
+    first = accepted(api.user().post(PURCHASE, starter.body, Idempotency_Key="k"))
+
+    again = accepted(api.user().post(PURCHASE, starter.body, Idempotency_Key='"k"'))
+
+    assert again == first
+    assert written(database) == {"credits.transactions": 0, "credits.purchases": 1, "jobs.jobs": 1}
+
+
+def test_without_a_key_every_purchase_is_another(api: Api, database: Database, starter: Offer) -> None:
+    first = accepted(api.user().post(PURCHASE, starter.body))
+    second = accepted(api.user().post(PURCHASE, starter.body))
+
+    assert first["purchaseId"] != second["purchaseId"]
+    assert written(database)["credits.purchases"] == 2
+
+
+@pytest.mark.parametrize("other", ["package", "urls"])
+def test_a_key_with_another_purchase_is_refused(api: Api, database: Database, starter: Offer, other: str) -> None:
+    accepted(api.user().post(PURCHASE, starter.body, Idempotency_Key="k"))
+    urls = {"successUrl": "https://app.example/a", "cancelUrl": "https://app.example/b"}
+    bodies = {"package": {"packageId": str(offer(database, name="Other"))}, "urls": starter.body | urls}
+
+    answer = api.user().post(PURCHASE, bodies[other], Idempotency_Key="k")
+
+    problem_of(answer, 422, "idempotency_key_reused")
+    assert written(database)["credits.purchases"] == 1
+
+
+def test_two_users_may_buy_under_one_key(api: Api, database: Database, starter: Offer) -> None:
+    first = accepted(api.user("anna").post(PURCHASE, starter.body, Idempotency_Key="k"))
+    second = accepted(api.user("ben").post(PURCHASE, starter.body, Idempotency_Key="k"))
+
+    assert first["purchaseId"] != second["purchaseId"]
+    assert written(database)["jobs.jobs"] == 2
+
+
+def test_users_whose_names_and_keys_run_together_are_kept_apart(api: Api, starter: Offer) -> None:
+    first = accepted(api.user("a:b").post(PURCHASE, starter.body, Idempotency_Key="c"))
+    second = accepted(api.user("a").post(PURCHASE, starter.body, Idempotency_Key="b:c"))
+
+    assert first["jobId"] != second["jobId"]
+
+
+def test_a_key_whose_job_was_rejected_runs_that_job_again(api: Api, database: Database, starter: Offer) -> None:
+    first = accepted(api.user().post(PURCHASE, starter.body, Idempotency_Key="k"))
+    with database.begin() as store:
+        job = jobs.start(store, UUID(first["jobId"]), token=new_id())
+        assert job is not None
+        jobs.reject(store, job, NotFound("Package"))
+
+    again = accepted(api.user().post(PURCHASE, starter.body, Idempotency_Key="k"))
+
+    assert again == first
+    assert api.user().get(f"/jobs/{first['jobId']}").get_json()["status"] == "pending"
+
+
+PREFERENCES: Final[list[tuple[str, str | None]]] = [
+    ("respond-async", "respond-async"),
+    ("Respond-Async", "respond-async"),
+    ("wait=0", "wait=0"),
+    ("wait=0, respond-async", "wait=0"),
+    ("respond-async, wait=5", "respond-async"),
+    ("return=minimal, respond-async", "respond-async"),
+    ("return=minimal", None),
+    ("", None),
+    ("wait=-1", None),
+    ("wait=abc", None),
+    ("wait=", None),
+    ("wait=1e9", None),
+    ("wait=0;x=1", "wait=0"),
+    (",;,=", None),
+    ("x" * 5_000, None),
+]
+
+
+def test_a_preference_that_is_honoured_is_echoed(api: Api, starter: Offer) -> None:
+    for prefer, applied in PREFERENCES:
+        answer = api.user().post(PURCHASE, starter.body, Prefer=prefer)
+
+        accepted(answer)
+        assert answer.headers.get("Preference-Applied") == applied, prefer
+
+
+def test_a_waiting_answer_is_the_jobs_when_it_is_done_in_time(api: Api, database: Database, starter: Offer) -> None:
+    def do_the_waiting_job() -> None:
+        with database.single() as store:
+            job_id = store.run(text("SELECT id FROM jobs.jobs")).scalar_one()
+        done(database, str(job_id), INTENT)
+
+    worker = Timer(0.3, do_the_waiting_job)
+    worker.start()
+    answer = api.user().post(PURCHASE, starter.body, Prefer="wait=5")
+    worker.join()
+
+    assert answer.status_code == 200
+    assert answer.headers["Preference-Applied"] == "wait=5"
+    assert answer.get_json()["clientSecret"] == "pi_1_secret_1"
+    assert "Idempotency-Replayed" not in answer.headers
+
+
+def test_waiting_ends_with_202_when_the_job_is_not_done_in_time(api: Api, starter: Offer) -> None:
+    answer = api.user().post(PURCHASE, starter.body, Prefer="wait=1")
+
+    accepted(answer)
+    assert answer.headers["Preference-Applied"] == "wait=1"
+
+
+# ---------------------------------------------------------------- following it
+
+
+def test_a_pending_purchase_tells_its_secret_once_it_exists(api: Api, database: Database, starter: Offer) -> None:
+    told = accepted(api.user().post(PURCHASE, starter.body))
+    done(database, told["jobId"], INTENT)
+
+    purchase = api.user().get(f"/credits/purchase/{told['purchaseId']}").get_json()
+
+    assert (purchase["status"], purchase["clientSecret"]) == ("pending", "pi_1_secret_1")
+    assert (purchase["stripePaymentIntentId"], purchase["stripeCustomerId"]) == ("pi_1", "cus_1")
+
+
+def test_a_completed_purchase_tells_no_secret_and_has_paid_in(api: Api, database: Database, starter: Offer) -> None:
+    told = accepted(api.user().post(PURCHASE, starter.body))
+    done(database, told["jobId"], INTENT)
+    payment = PaymentFact(
+        purchase_id=UUID(told["purchaseId"]),
+        outcome=PaymentOutcome.SUCCEEDED,
+        payment_intent_id="pi_1",
+        amount=499,
+        currency="eur",
+        livemode=False,
+    )
+    with database.begin() as store:
+        settle_payment(store, payment=payment, livemode=False, now=NOW)
+
+    purchase = api.user().get(f"/credits/purchase/{told['purchaseId']}").get_json()
+
+    assert (purchase["status"], purchase["completedAt"]) == ("completed", "2026-11-21T12:00:00.000Z")
+    assert (purchase["clientSecret"], purchase["checkoutUrl"]) == (None, None)
+    assert api.user().get("/credits/balance").get_json() == {"balance": 500, "totalEarned": 500, "totalSpent": 0}
+    assert api.user().get("/credits/transactions").get_json()[0]["description"] == "Credit purchase: Starter"
+
+
+def test_a_purchase_of_another_user_is_not_found(api: Api, database: Database, starter: Offer) -> None:
+    with database.begin() as store:
+        purchase_id = bought(store, package_id=starter.package_id, user_id="ben").purchase_id
+
+    problem_of(api.user("anna").get(f"/credits/purchase/{purchase_id}"), 404, "not_found")
+    assert api.user("anna").get("/credits/purchases").get_json() == []
+    assert api.user("ben").get(f"/credits/purchase/{purchase_id}").status_code == 200
+
+
+def test_a_purchase_keeps_the_price_it_was_made_with(api: Api, database: Database, starter: Offer) -> None:
+    told = accepted(api.user().post(PURCHASE, starter.body))
+    with database.begin() as store:
+        packages.change(store, "Starter", {"price_euro_cents": 999, "credits": 1}, now=NOW)
+
+    purchase = api.user().get(f"/credits/purchase/{told['purchaseId']}").get_json()
+
+    assert (purchase["priceEuroCents"], purchase["credits"]) == (499, 500)
+
+
+def test_purchases_are_told_newest_first_as_each_alone(api: Api, starter: Offer) -> None:
+    ids = [accepted(api.user().post(PURCHASE, starter.body))["purchaseId"] for _ in range(3)]
+
+    told = api.user().get("/credits/purchases").get_json()
+
+    assert [one["id"] for one in told] == ids[::-1]
+    assert told[0] == api.user().get(f"/credits/purchase/{ids[2]}").get_json()
+
+
+def test_no_answer_of_a_purchase_is_larger_than_it_must_be(api: Api, starter: Offer) -> None:
+    told = accepted(api.user().post(PURCHASE, starter.body))
+
+    assert len(json.dumps(told)) < 300

@@ -1,0 +1,347 @@
+"""The shape of the house: what would be forgotten, were it not looked at here."""
+
+import ast
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import psycopg
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from flask import Flask
+
+from domain import errors
+from domain.errors import Refusal
+from domain.rules.jobs import JobKind, Queue
+from domain.store.tables import SCHEMA_REVISION
+from ops.local.postgres import Postgres
+from tests.conftest import ROOT
+from web.app import APIS
+from web.http import auth
+from web.http.auth import Guard
+from web.http.problems import HTTP_STATUSES, STATUSES
+from workers.broker import actor_name
+from workers.handlers import HANDLERS
+
+FILE_LINES_MAX: Final = 300
+FUNCTION_LINES_MAX: Final = 40
+ROOMS: Final = ("domain", "web", "workers")
+LONG_FILES: Final[dict[str, str]] = {}
+LONG_FUNCTIONS: Final[dict[str, str]] = {}
+READS_THE_ENVIRONMENT: Final = {
+    "web/metrics.py": "prometheus_client's own switch for several processes",
+    "telemetry.py": "prometheus_client's own switch for several processes",
+}
+STATIC: Final = "static"
+
+
+def sources(*rooms: str) -> Iterator[Path]:
+    for room in rooms:
+        yield from sorted((ROOT / room).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def refusals(of: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    for refusal in of.__subclasses__():
+        yield refusal
+        yield from refusals(refusal)
+
+
+# ---------------------------------------------------------------- routes
+
+
+def test_every_route_belongs_to_one_api_and_so_to_one_guard(app: Flask) -> None:
+    by_name = {api.name: api for api in APIS}
+
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint == STATIC:
+            continue
+        owner = rule.endpoint.rpartition(".")[0]
+        assert owner in by_name, rule
+        assert isinstance(by_name[owner].guard, Guard), rule
+
+
+def test_every_api_checks_its_guard_and_nothing_else_before_a_request(app: Flask) -> None:
+    for api in APIS:
+        assert len(app.before_request_funcs[api.name]) == 1
+
+
+def test_every_registered_endpoint_is_a_route(app: Flask) -> None:
+    routes = {(rule.rule, method) for rule in app.url_map.iter_rules() for method in rule.methods or ()}
+
+    for api in APIS:
+        for endpoint in api.endpoints:
+            assert (f"{api.url_prefix or ''}{endpoint.path}", endpoint.method) in routes
+
+
+def test_the_doors_that_are_open_are_these() -> None:
+    guards = {api.name: api.guard.name for api in APIS}
+
+    assert guards["credits"] == guards["purchases"] == "user"
+    assert guards["internal"] == "service"
+    assert guards["webhooks"] == "stripeSignature"
+    open_doors = [endpoint.path for api in APIS if api.guard is auth.public for endpoint in api.endpoints]
+    assert set(open_doors) <= {"/health", "/ready", "/gifts/<ref>", "/gifts/<code>"}
+
+
+def test_a_route_outside_of_the_api_is_public_and_known(app: Flask) -> None:
+    outside = {rule.rule for rule in app.url_map.iter_rules() if not rule.rule.startswith("/api/v1/")}
+
+    assert outside <= {
+        "/health",
+        "/ready",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/static/<path:filename>",
+        "/g/<code>",
+    }
+
+
+def test_no_view_takes_the_body_of_a_get() -> None:
+    for api in APIS:
+        for endpoint in api.endpoints:
+            assert endpoint.method != "GET" or endpoint.body is None
+
+
+def test_every_view_that_reads_a_key_says_so() -> None:
+    for api in APIS:
+        for endpoint in api.endpoints:
+            reads_a_key = "client_key(" in inspect.getsource(endpoint.view)
+            assert not reads_a_key or endpoint.keyed, endpoint.path
+
+
+def test_every_view_that_waits_for_a_job_says_so() -> None:
+    for api in APIS:
+        for endpoint in api.endpoints:
+            waits = "answer_of(" in inspect.getsource(endpoint.view)
+            assert waits == endpoint.queued, endpoint.path
+
+
+def test_every_view_is_described() -> None:
+    for api in APIS:
+        for endpoint in api.endpoints:
+            assert inspect.getdoc(endpoint.view), endpoint.path
+
+
+# ---------------------------------------------------------------- refusals and jobs
+
+
+def test_every_refusal_of_the_domain_has_a_status() -> None:
+    for refusal in refusals():
+        if refusal.__module__ == errors.__name__:
+            assert refusal.code in STATUSES, refusal
+
+
+def test_every_refusal_has_a_status_a_title_and_a_code_of_its_own() -> None:
+    found = list(refusals())
+
+    codes = [refusal.code for refusal in found]
+    assert len(found) >= 4
+    assert len(set(codes)) == len(codes)
+    for refusal in found:
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", refusal.code)
+        assert 400 <= HTTP_STATUSES[refusal.code] < 600
+        assert refusal.title
+        assert refusal.__doc__
+
+
+def test_every_kind_of_job_has_a_handler_and_a_queue() -> None:
+    assert set(HANDLERS) == set(JobKind)
+    for kind in JobKind:
+        assert kind.queue in Queue
+
+
+def test_every_queue_is_consumed_by_the_worker_of_the_procfile() -> None:
+    lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    consumed = lines["worker"].partition("--queues ")[2].split()
+
+    assert set(consumed) == {queue.value for queue in Queue}
+
+
+def test_every_queue_has_an_actor() -> None:
+    main = (ROOT / "workers" / "main.py").read_text(encoding="utf-8")
+
+    assert "for queue in Queue:" in main
+    assert {actor_name(queue) for queue in Queue} == {f"jobs-{queue.value}" for queue in Queue}
+
+
+# ---------------------------------------------------------------- migrations
+
+
+@pytest.fixture
+def scratch(postgres: Postgres) -> Iterator[str]:
+    name = f"scratch_{uuid4().hex[:12]}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
+def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def objects(url: str) -> list[tuple[str, ...]]:
+    """Describe what is in a database: tables, columns, constraints, indexes, triggers, functions."""
+    with psycopg.connect(url) as connection:
+        return connection.execute("""
+            SELECT 'column', table_schema || '.' || table_name || '.' || column_name, data_type || is_nullable
+            FROM information_schema.columns WHERE table_schema IN ('credits', 'gifts', 'jobs')
+            UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint
+            WHERE connamespace::regnamespace::text IN ('credits', 'gifts', 'jobs')
+            UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes
+            WHERE schemaname IN ('credits', 'gifts', 'jobs')
+            UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+            UNION ALL SELECT 'function', proname, prosrc FROM pg_proc
+            WHERE pronamespace::regnamespace::text IN ('credits', 'gifts', 'jobs')
+            ORDER BY 1, 2, 3""").fetchall()
+
+
+def test_there_is_one_head_and_it_is_the_revision_this_code_needs() -> None:
+    script = ScriptDirectory.from_config(Config(toml_file=ROOT / "pyproject.toml"))
+
+    assert script.get_heads() == [SCHEMA_REVISION]
+
+
+def test_migrations_go_up_down_and_up_again_to_the_same(scratch: str) -> None:
+    ways = [("upgrade", "head"), ("downgrade", "base"), ("upgrade", "head")]
+    seen = []
+
+    for way in ways:
+        done = alembic(scratch, *way)
+        assert done.returncode == 0, done.stderr
+        seen.append(objects(scratch))
+
+    assert len(seen[0]) > 100
+    assert seen[1] == []
+    assert seen[2] == seen[0]
+
+
+def test_the_tables_of_the_code_are_those_of_the_migrations(scratch: str) -> None:
+    assert alembic(scratch, "upgrade", "head").returncode == 0
+
+    checked = alembic(scratch, "check")
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "No new upgrade operations detected" in checked.stdout
+
+
+# ---------------------------------------------------------------- documents and sources
+
+
+def test_the_served_openapi_document_is_the_committed_one(app: Flask) -> None:
+    committed = ROOT / "docs" / "openapi.json"
+    served = app.test_client().get("/openapi.json").get_json()
+
+    if not committed.exists():
+        pytest.skip("docs/openapi.json is not committed yet: `make openapi` writes it")
+    assert served == json.loads(committed.read_text(encoding="utf-8"))
+
+
+def test_every_operation_of_the_document_has_a_name_of_its_own(app: Flask) -> None:
+    paths = app.test_client().get("/openapi.json").get_json()["paths"]
+
+    names = [operation["operationId"] for operations in paths.values() for operation in operations.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_every_reference_of_the_document_leads_somewhere(app: Flask) -> None:
+    document = app.test_client().get("/openapi.json").get_json()
+
+    referred = set(re.findall(r'"\$ref": "#/components/schemas/(\w+)"', json.dumps(document)))
+    assert referred <= set(document["components"]["schemas"])
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_file_is_long(room: str) -> None:
+    long = {
+        name_of(path): lines
+        for path in sources(room)
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > FILE_LINES_MAX
+    }
+
+    assert set(long) <= set(LONG_FILES), long
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_function_is_long(room: str) -> None:
+    long = {
+        f"{name_of(path)}:{function.name}": lines
+        for path in sources(room)
+        for function in functions(ast.parse(path.read_text(encoding="utf-8")))
+        if (lines := code_lines(function)) > FUNCTION_LINES_MAX
+    }
+
+    assert set(long) <= set(LONG_FUNCTIONS), long
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count the lines of a function without its decorators and its docstring."""
+    whole = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        return whole - ((first.end_lineno or first.lineno) - first.lineno + 1)
+    return whole
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    readers = {
+        name_of(path)
+        for path in [*sources(*ROOMS), ROOT / "telemetry.py"]
+        if path.exists() and re.search(r"\benviron\b(?!ment)|\bgetenv\b", code_of(path))
+    }
+
+    assert readers <= set(READS_THE_ENVIRONMENT), readers
+
+
+def code_of(path: Path) -> str:
+    """Read a file's code: its names and attributes, without texts and comments."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    attributes = [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    return "\n".join([*names, *attributes, *imported])
+
+
+def test_nothing_outside_the_domain_is_refused_by_assert() -> None:
+    for path in sources(*ROOMS):
+        asserts = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Assert)]
+        assert asserts == [], name_of(path)
+
+
+def test_nobody_calls_commit() -> None:
+    """Transactions are blocks; the one exception ends the setting up of a new connection."""
+    allowed = {"domain/store/database.py:_prepare"}
+    found = {
+        f"{name_of(path)}:{function.name}"
+        for path in sources(*ROOMS)
+        for function in functions(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and node.attr == "commit"
+    }
+
+    assert found <= allowed
