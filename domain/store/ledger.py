@@ -14,7 +14,7 @@ from domain.ids import new_id
 from domain.rules.ledger import Appended, Balance, BalanceRow, Movement, Transaction, TransactionType
 from domain.store.database import Store
 from domain.store.tables import balances, transactions
-from domain.units import UserId
+from domain.units import Credits, UserId
 
 
 class _Made(NamedTuple):
