@@ -84,6 +84,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     stripe_key, api_base = required("STRIPE_SECRET_KEY"), optional("STRIPE_API_BASE").rstrip("/") or None
     if api_base and "_live_" in stripe_key:
         problems.append("STRIPE_API_BASE must be empty with a live STRIPE_SECRET_KEY")
+    notify_url = optional("MANA_NOTIFY_URL").rstrip("/") or None
+    if notify_url and not notify_url.startswith(("http://", "https://")):
+        problems.append("MANA_NOTIFY_URL must start with http:// or https://")
     port = optional("PORT", str(DEFAULT_PORT))
     settings = Settings(
         database_url=_sqlalchemy_url(required("DATABASE_URL"), problems),
@@ -95,7 +98,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         stripe_webhook_secrets=webhook_secrets,
         stripe_api_base=api_base,
         cors_origins=tuple(_origin(value, problems) for value in _list(optional("CORS_ORIGINS"))),
-        notify_url=optional("MANA_NOTIFY_URL").rstrip("/") or None,
+        notify_url=notify_url,
         job_wait_s=_number("JOB_WAIT_SECONDS", optional("JOB_WAIT_SECONDS", "2"), 10, problems),
         trusted_proxies=_whole_number("TRUSTED_PROXIES", optional("TRUSTED_PROXIES", "0"), 9, problems),
         worker_metrics_port=_whole_number(

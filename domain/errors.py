@@ -63,8 +63,50 @@ class JobStateRefused(Refusal):
     title = "Job state"
 
 
+class SyncAlreadyActive(Refusal):
+    """Sync is paid for already."""
+
+    code = "sync_already_active"
+    title = "Sync is already active"
+
+    def __init__(self) -> None:
+        super().__init__("Sync is already active")
+
+
+class SyncNotActive(Refusal):
+    """There is no active sync that could be changed or stopped."""
+
+    code = "sync_not_active"
+    title = "Sync is not active"
+
+    def __init__(self) -> None:
+        super().__init__("Sync is not active")
+
+
+class SyncGifted(Refusal):
+    """Sync was given by an administrator; the user cannot switch or change it."""
+
+    code = "sync_gifted"
+    title = "Sync is gifted"
+
+    def __init__(self) -> None:
+        super().__init__("Sync is gifted and cannot be changed")
+
+
 class Parked(Exception):
     """Facts that contradict each other: nothing is changed, the job ends `failed` for a person to look at."""
+
+
+class Unfinished(Exception):
+    """What a job waits for has not happened yet. Nothing went wrong: it looks again after a pause, without an attempt.
+
+    Attributes:
+        pause_s: Seconds until it looks again.
+    """
+
+    def __init__(self, *, pause_s: float) -> None:
+        super().__init__("not finished yet")
+        self.pause_s = pause_s
 
 
 class Busy(Exception):

@@ -21,7 +21,8 @@ RING_TIMEOUT_S: Final = 0.1
 RING_PAUSE_S: Final = 1.0
 """How long the bell stays unrung after it failed: the sweeper will ring."""
 
-IDS_PER_MESSAGE: Final = 50
+IDS_PER_MESSAGE: Final[Mapping[Queue, int]] = {Queue.DEFAULT: 50, Queue.RENEWALS: 100, Queue.NOTIFY: 10}
+"""Renewals are done together; a notice may wait seconds for the service that sends it, so few wait for each other."""
 
 log = structlog.get_logger()
 
@@ -61,11 +62,12 @@ class Bell:
         self.ring_ids(by_queue)
 
     def ring_ids(self, by_queue: Mapping[Queue, Iterable[UUID]]) -> None:
-        """Ring for many jobs, `IDS_PER_MESSAGE` in a message."""
+        """Ring for many jobs, some of them in each message."""
         for queue, ids in by_queue.items():
             waiting = [str(job_id) for job_id in ids]
-            for first in range(0, len(waiting), IDS_PER_MESSAGE):
-                self._send(queue, waiting[first : first + IDS_PER_MESSAGE])
+            most = IDS_PER_MESSAGE[queue]
+            for first in range(0, len(waiting), most):
+                self._send(queue, waiting[first : first + most])
 
     def is_working(self) -> bool:
         """Tell whether Redis answers."""

@@ -6,16 +6,30 @@ everything has. The lease runs out, the sweeper rings, another worker starts it 
 
 import os
 import socket
+import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
 
-from domain.errors import Busy, Parked, Refusal, Unavailable
+from domain.errors import Busy, Parked, Refusal, Unavailable, Unfinished
 from domain.ids import new_id
-from domain.operations.jobs import Failure, Write, fail, finish, reject, start
+from domain.operations.jobs import (
+    Failure,
+    Write,
+    WriteAll,
+    fail,
+    finish,
+    finish_together,
+    postpone,
+    reject,
+    start,
+    start_together,
+    still_due,
+)
 from domain.rules.jobs import Job, JobKind
 from workers import metrics
 from workers.errors import FinalError
@@ -28,14 +42,32 @@ It is called outside any transaction, and may be called again for the same job a
 an idempotency key made from our row id.
 """
 
+TogetherHandler = Callable[[Resources], WriteAll]
+"""Makes the write that does many jobs of a kind in one transaction. Such a kind does nothing outside this machine."""
+
 TRACEBACK_MAX: Final = 8_000
 
 log = structlog.get_logger()
 
 
-def run_jobs(job_ids: Iterable[UUID], handlers: Mapping[JobKind, Handler], with_: Resources) -> None:
-    """Do the jobs, each by itself: one's trouble is never another's."""
-    for job_id in job_ids:
+def run_jobs(
+    job_ids: Iterable[UUID],
+    handlers: Mapping[JobKind, Handler],
+    with_: Resources,
+    *,
+    together: Mapping[JobKind, TogetherHandler] | None = None,
+) -> None:
+    """Do the jobs, one's trouble never another's.
+
+    Args:
+        handlers: Do one job; for every kind.
+        together: Do many jobs in one transaction; for the kinds that can. A job that this could not do, or that was
+            started before, is done by itself.
+    """
+    waiting = list(job_ids)
+    if together and len(waiting) > 1:
+        waiting = _run_together(waiting, handlers, with_, together)
+    for job_id in waiting:
         run_job(job_id, handlers, with_)
 
 
@@ -44,14 +76,68 @@ def run_job(job_id: UUID, handlers: Mapping[JobKind, Handler], with_: Resources)
     try:
         with with_.database.begin() as store:
             job = start(store, job_id, token=new_id())
-        if job is None:
-            return
-        known = {"job_id": str(job.id), "kind": job.kind.value, "request_id": job.request_id}
+    except (Busy, Unavailable) as error:
+        _leave(job_id, error)
+        return
+    if job is not None:
+        _do(job, handlers, with_)
+
+
+def _run_together(
+    job_ids: Sequence[UUID],
+    handlers: Mapping[JobKind, Handler],
+    with_: Resources,
+    together: Mapping[JobKind, TogetherHandler],
+) -> list[UUID]:
+    """Do what can be done together, and what failed together alone; returns the jobs nobody has started yet."""
+    token = new_id()
+    try:
+        with with_.database.begin() as store:
+            started = start_together(store, job_ids, kinds=list(together), token=token)
+        for kind, handler in together.items():
+            jobs = [job for job in started if job.kind is kind]
+            alone = _finish_together(kind, jobs, token, handler, with_) if jobs else set()
+            for job in jobs:
+                if job.id in alone:
+                    _do(job, handlers, with_)
+        unstarted = set(job_ids) - {job.id for job in started}
+        with with_.database.single() as store:
+            return still_due(store, list(unstarted))
+    except (Busy, Unavailable) as error:
+        _leave(job_ids[0], error)
+        return []
+
+
+def _finish_together(
+    kind: JobKind, jobs: Sequence[Job], token: UUID, handler: TogetherHandler, with_: Resources
+) -> set[UUID]:
+    """Write the effects and ends of jobs in one transaction; returns those that are left to be done alone."""
+    began = time.perf_counter()
+    try:
+        with with_.database.begin() as store:
+            alone = finish_together(store, jobs, handler(with_), token=token)
+    except Exception as error:  # noqa: BLE001 - whose fault it was shows when each is done alone
+        log.warning("jobs_failed_together", kind=kind.value, jobs=len(jobs), error=type(error).__name__)
+        return {job.id for job in jobs}
+    took = time.perf_counter() - began
+    metrics.count_together(kind, done=len(jobs) - len(alone), took_s=took)
+    log.info("jobs_done_together", kind=kind.value, jobs=len(jobs), alone=len(alone), ms=round(took * 1000, 1))
+    return alone
+
+
+def _do(job: Job, handlers: Mapping[JobKind, Handler], with_: Resources) -> None:
+    """Do a job that was started."""
+    known = {"job_id": str(job.id), "kind": job.kind.value, "request_id": job.request_id}
+    try:
         with structlog.contextvars.bound_contextvars(**known), metrics.timed(job.kind) as outcome:
             outcome.name = _act(job, handlers[job.kind], with_)
     except (Busy, Unavailable) as error:
-        # The job is as it was, or leased to us: the sweeper rings for it when the database is back.
-        log.warning("job_left", job_id=str(job_id), error=type(error).__name__)
+        _leave(job.id, error)
+
+
+def _leave(job_id: UUID, error: Exception) -> None:
+    """Leave a job as it is, or leased to us: the sweeper rings for it when the database is back."""
+    log.warning("job_left", job_id=str(job_id), error=type(error).__name__)
 
 
 def _act(job: Job, handler: Handler, with_: Resources) -> str:
@@ -60,6 +146,10 @@ def _act(job: Job, handler: Handler, with_: Resources) -> str:
         write = handler(job, with_)
         with with_.database.begin() as store:
             ours = finish(store, job, write)
+    except Unfinished as unfinished:
+        with with_.database.begin() as store:
+            postpone(store, job, pause=timedelta(seconds=unfinished.pause_s))
+        return "unfinished"
     except Refusal as refusal:
         with with_.database.begin() as store:
             reject(store, job, refusal)

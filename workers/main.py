@@ -1,5 +1,6 @@
 """Entry point of `dramatiq workers.main` and `periodiq workers.main`: the broker, its actors, the tick."""
 
+from typing import Final
 from uuid import UUID
 
 import dramatiq
@@ -9,15 +10,18 @@ import settings
 from domain.rules.jobs import Queue
 from telemetry import configure_logging
 from workers.broker import actor_name, worker_broker
-from workers.handlers import HANDLERS
+from workers.handlers import HANDLERS, TOGETHER
 from workers.jobs import run_jobs
 from workers.metrics import MetricsServer
 from workers.resources import resources
-from workers.schedule import record_due
+from workers.schedule import record_due, watch_sync
 from workers.sweeper import Sweeper
 
 TIME_LIMIT_MS = 600_000
 """After this a message is given up; its jobs are still pending and are rung for again."""
+
+PRIORITIES: Final = {Queue.DEFAULT: 0, Queue.RENEWALS: 10, Queue.NOTIFY: 20}
+"""Which message of those at hand a free thread takes first, smallest first: a wave of renewals delays no purchase."""
 
 configure_logging()
 broker = worker_broker(settings.load().redis_url, extra=[Sweeper(), MetricsServer()])
@@ -25,12 +29,16 @@ dramatiq.set_broker(broker)
 
 
 def _do(job_ids: list[str]) -> None:
-    run_jobs([UUID(job_id) for job_id in job_ids], HANDLERS, resources())
+    run_jobs([UUID(job_id) for job_id in job_ids], HANDLERS, resources(), together=TOGETHER)
 
 
 for queue in Queue:
     as_actor = dramatiq.actor(
-        actor_name=actor_name(queue), queue_name=queue.value, time_limit=TIME_LIMIT_MS, broker=broker
+        actor_name=actor_name(queue),
+        queue_name=queue.value,
+        priority=PRIORITIES[queue],
+        time_limit=TIME_LIMIT_MS,
+        broker=broker,
     )
     as_actor(_do)
 
@@ -39,3 +47,4 @@ for queue in Queue:
 def tick() -> None:
     """Look what the schedule asks for now. Any number of ticks in a minute record the same jobs once."""
     record_due(resources())
+    watch_sync(resources())

@@ -6,6 +6,7 @@ from functools import cache
 import settings
 from domain.store import Database
 from workers.broker import Bell
+from workers.notifier import Notifier
 from workers.stripe_gateway import StripeGateway
 
 
@@ -15,12 +16,14 @@ class Resources:
 
     Attributes:
         livemode: Whether this house expects real money from Stripe.
+        notifier: Tells users about their sync; `None` where nobody is told.
     """
 
     database: Database
     stripe: StripeGateway
     bell: Bell
     livemode: bool
+    notifier: Notifier | None = None
 
 
 @cache
@@ -33,4 +36,5 @@ def resources() -> Resources:
         stripe=StripeGateway(configured.stripe_secret_key, api_base=configured.stripe_api_base, database=database),
         bell=Bell(configured.redis_url, timeout_s=3),
         livemode=configured.stripe_livemode,
+        notifier=Notifier(configured.notify_url, configured.service_keys[0]) if configured.notify_url else None,
     )

@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from domain.operations.jobs import record_all
-from domain.rules.jobs import Job, JobKind, NewJob
+from domain.operations.notices import BATCH, look_ahead
+from domain.operations.renewals import Page, record_page, record_resumptions
+from domain.rules.jobs import Job, JobKind, NewJob, Queue
+from domain.units import UserId
 from workers.resources import Resources
 from workers.sweeper import sweep
 
@@ -24,6 +28,43 @@ def record_due(with_: Resources) -> list[Job]:
     with_.bell.ring(*fresh)
     sweep(with_)
     return fresh
+
+
+def watch_sync(with_: Resources) -> None:
+    """Look once at all subscriptions that have something coming: renewals, users who can pay again, charges ahead."""
+    record_renewals(with_, now=datetime.now(UTC))
+    _record_resumptions(with_)
+    if with_.notifier is not None:
+        _record_low_balances(with_, now=datetime.now(UTC))
+
+
+def record_renewals(with_: Resources, *, now: datetime) -> list[UUID]:
+    """Record what is due, a page in a transaction, and ring for each page at once; returns the jobs that are new."""
+    recorded: list[UUID] = []
+    page = Page(recorded=(), last=None)
+    while True:
+        with with_.database.begin() as store:
+            page = record_page(store, after=page.last, now=now)
+        with_.bell.ring_ids({Queue.RENEWALS: page.recorded})
+        recorded.extend(page.recorded)
+        if page.last is None:
+            return recorded
+
+
+def _record_resumptions(with_: Resources) -> None:
+    after: UserId | None = UserId("")
+    while after is not None:
+        with with_.database.begin() as store:
+            recorded, after = record_resumptions(store, after=after)
+        with_.bell.ring_ids({Queue.DEFAULT: recorded})
+
+
+def _record_low_balances(with_: Resources, *, now: datetime) -> None:
+    looked_at = BATCH
+    while looked_at == BATCH:
+        with with_.database.begin() as store:
+            looked_at, recorded = look_ahead(store, now=now)
+        with_.bell.ring_ids({Queue.NOTIFY: recorded})
 
 
 def _period(now: datetime, every: timedelta) -> datetime:

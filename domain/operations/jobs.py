@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.errors import JobStateRefused, KeyReused, NotFound, Refusal
-from domain.rules.jobs import ATTEMPTS_MAX, STARTS_MAX, Job, JobState, NewJob, Recorded, backoff
+from domain.rules.jobs import ATTEMPTS_MAX, STARTS_MAX, Job, JobKind, JobState, NewJob, Recorded, backoff
 from domain.store import Store
 from domain.store import jobs as rows
 from domain.units import UserId
@@ -19,6 +19,12 @@ PRUNE_BATCH: Final = 5_000
 
 Write = Callable[[Store], Mapping[str, Any]]
 """The effect of a job: writes through the store it is given, returns the job's result."""
+
+WriteAll = Callable[[Store, Sequence[Job]], Mapping[UUID, Mapping[str, Any]]]
+"""The effects of many jobs in one transaction: returns the result of each job that it could do, by id.
+
+A job that it leaves out must be done alone.
+"""
 
 
 def record(store: Store, new: NewJob) -> Recorded:
@@ -84,6 +90,39 @@ def finish(store: Store, job: Job, write: Write) -> bool:
     result = write(store)
     rows.end(store, job.id, JobState.DONE, result=result)
     return True
+
+
+def start_together(store: Store, job_ids: Sequence[UUID], *, kinds: Sequence[JobKind], token: UUID) -> list[Job]:
+    """Start the jobs of these kinds that may be done together: those that were never started or tried before.
+
+    Whatever went wrong with a job may have been its own doing, so from then on it is done alone, and takes no other
+    down with it.
+    """
+    return rows.claim_fresh(store, job_ids, kinds=kinds, token=token)
+
+
+def finish_together(store: Store, jobs: Sequence[Job], write: WriteAll, *, token: UUID) -> set[UUID]:
+    """Write the effects of jobs that were started together, and their ends, in one transaction.
+
+    Returns:
+        The jobs that are left to be done alone. A job whose lease was lost is not among them: another start has it.
+    """
+    leased = rows.lock_all_leased(store, [job.id for job in jobs], token=token)
+    results = write(store, [job for job in jobs if job.id in leased]) if leased else {}
+    if results:
+        rows.end_all(store, results)
+    return leased - results.keys()
+
+
+def postpone(store: Store, job: Job, *, pause: timedelta) -> None:
+    """Let a started job look again later, because what it waits for has not happened. That is no attempt."""
+    if _still_ours(store, job):
+        rows.postpone(store, job.id, pause=pause)
+
+
+def still_due(store: Store, job_ids: Sequence[UUID]) -> list[UUID]:
+    """Tell which of these jobs are there to be started."""
+    return rows.still_due(store, job_ids) if job_ids else []
 
 
 def reject(store: Store, job: Job, refusal: Refusal) -> None:

@@ -36,6 +36,11 @@ class JobKind(StrEnum):
     STRIPE_EVENT = "stripe"
     PRUNE = "prune"
     AUDIT = "audit"
+    ACTIVATE = "activate"
+    RESUME = "resume"
+    RENEW = "renew"
+    CHARGE_RECURRING = "charge_recurring"
+    NOTIFY = "notify"
 
     @property
     def queue(self) -> Queue:
@@ -43,6 +48,12 @@ class JobKind(StrEnum):
         match self:
             case JobKind.PURCHASE | JobKind.STRIPE_EVENT | JobKind.PRUNE | JobKind.AUDIT:
                 return Queue.DEFAULT
+            case JobKind.ACTIVATE | JobKind.RESUME | JobKind.CHARGE_RECURRING:
+                return Queue.DEFAULT
+            case JobKind.RENEW:
+                return Queue.RENEWALS
+            case JobKind.NOTIFY:
+                return Queue.NOTIFY
 
 
 class JobState(StrEnum):

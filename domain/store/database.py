@@ -37,6 +37,10 @@ class Store:
         cursor = _driver(self._connection).execute(sql, dict(values))
         return cast("tuple[Any, ...] | None", cursor.fetchone())
 
+    def rows_on_driver(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run SQL (`%(name)s`) that returns any number of rows, past SQLAlchemy: for bulk work with arrays."""
+        return _driver(self._connection).execute(sql, dict(values)).fetchall()
+
     def first(self, statement: Executable) -> Row[Any] | None:
         """Run a statement and return its first row, if it has one."""
         row: Row[Any] | None = self.run(statement).first()

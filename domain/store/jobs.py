@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, or_, select, text, update
+from psycopg.types.json import Jsonb
+from sqlalchemy import ARRAY, Row, Uuid, any_, cast, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.ids import new_id
@@ -19,6 +20,9 @@ from domain.store.tables import attempts, jobs
 
 _now = func.clock_timestamp()
 _free = or_(jobs.c.leased_until.is_(None), jobs.c.leased_until <= _now)
+SILENCE: Final = timedelta(seconds=5)
+"""How long after its bell a job that nobody started is rung for again."""
+
 _unbound: Final = {"lease_token": None, "leased_until": None}
 
 
@@ -42,6 +46,28 @@ def insert_new(store: Store, new: Sequence[NewJob]) -> list[Job]:
     ]
     statement = insert(jobs).values(rows).on_conflict_do_nothing(constraint="jobs_key_key").returning(jobs)
     return [_job(row) for row in store.run(statement)]
+
+
+_INSERT_MANY: Final = """
+INSERT INTO jobs.jobs (id, kind, queue, key, user_id, payload, next_at, enqueued_at, created_at)
+SELECT asked.*, now(), now(), now()
+FROM unnest(%(ids)s::uuid[], %(kinds)s::text[], %(queues)s::text[], %(keys)s::text[], %(user_ids)s::text[],
+            %(payloads)s::jsonb[]) AS asked (id, kind, queue, key, user_id, payload)
+ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING RETURNING id
+"""
+
+
+def insert_many(store: Store, new: Sequence[NewJob]) -> list[UUID]:
+    """Write thousands of jobs of the house itself in one statement; returns the ids of those whose keys are new."""
+    asked = {
+        "ids": [new_id() for _ in new],
+        "kinds": [job.kind.value for job in new],
+        "queues": [job.kind.queue.value for job in new],
+        "keys": [job.key for job in new],
+        "user_ids": [job.user_id for job in new],
+        "payloads": [Jsonb(dict(job.payload)) for job in new],
+    }
+    return [job_id for (job_id,) in store.rows_on_driver(_INSERT_MANY, asked)]
 
 
 def by_id(store: Store, job_id: UUID) -> Job | None:
@@ -72,6 +98,49 @@ def claim(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
     return None if row is None else _job(row)
 
 
+def claim_fresh(store: Store, job_ids: Sequence[UUID], *, kinds: Sequence[JobKind], token: UUID) -> list[Job]:
+    """Start those of these jobs that were never started before, all under one token; see `claim`."""
+    due = select(jobs.c.id).where(*_due(job_ids), jobs.c.kind.in_(kinds), jobs.c.attempts == 0, jobs.c.starts == 0)
+    found = func.array(due.order_by(jobs.c.id).with_for_update(skip_locked=True).scalar_subquery(), type_=ARRAY(Uuid))
+    statement = (
+        update(jobs)
+        .where(jobs.c.id == any_(found))
+        .values(starts=1, lease_token=token, leased_until=_now + LEASE)
+        .returning(jobs)
+    )
+    return [_job(row) for row in store.run(statement)]
+
+
+def still_due(store: Store, job_ids: Sequence[UUID]) -> list[UUID]:
+    """Tell which of these jobs are due and in nobody's hands."""
+    return list(store.run(select(jobs.c.id).where(*_due(job_ids)).order_by(jobs.c.id)).scalars())
+
+
+def _due(job_ids: Sequence[UUID]) -> tuple[Any, ...]:
+    among = jobs.c.id == any_(cast(list(job_ids), ARRAY(Uuid)))
+    return among, jobs.c.state == "pending", jobs.c.next_at <= _now, _free
+
+
+def lock_all_leased(store: Store, job_ids: Sequence[UUID], *, token: UUID) -> set[UUID]:
+    """Lock started jobs to write their ends; those whose lease is lost are left out."""
+    among = jobs.c.id == any_(cast(list(job_ids), ARRAY(Uuid)))
+    leased = select(jobs.c.id).where(among, jobs.c.state == "pending", jobs.c.lease_token == token)
+    return set(store.run(leased.order_by(jobs.c.id).with_for_update()).scalars())
+
+
+_END_ALL: Final = """
+UPDATE jobs.jobs j SET state = 'done', finished_at = clock_timestamp(), result = ended.result,
+    lease_token = NULL, leased_until = NULL
+FROM unnest(%(ids)s::uuid[], %(results)s::jsonb[]) AS ended (id, result) WHERE j.id = ended.id RETURNING j.id
+"""
+
+
+def end_all(store: Store, results: Mapping[UUID, Mapping[str, Any]]) -> None:
+    """Write the ends of jobs that are locked: each is done, with its result."""
+    asked = {"ids": list(results), "results": [Jsonb(dict(result)) for result in results.values()]}
+    store.rows_on_driver(_END_ALL, asked)
+
+
 def lock_leased(store: Store, job_id: UUID, *, token: UUID) -> bool:
     """Lock a started job to write its end. False if the lease went to another start, or the job has ended."""
     leased = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.state == "pending", jobs.c.lease_token == token)
@@ -94,6 +163,12 @@ def end(
 def rest(store: Store, job_id: UUID, *, pause: timedelta, attempts_made: int) -> None:
     """Send a locked job back to wait: it is due again after `pause`."""
     values = {"next_at": _now + pause, "attempts": attempts_made, "starts": 0, **_unbound}
+    store.run(update(jobs).where(jobs.c.id == job_id).values(values))
+
+
+def postpone(store: Store, job_id: UUID, *, pause: timedelta) -> None:
+    """Let a locked job look again after `pause`, with its attempts as they were; the sweeper rings for it then."""
+    values = {"next_at": _now + pause, "enqueued_at": _now + pause - SILENCE, "starts": 0, **_unbound}
     store.run(update(jobs).where(jobs.c.id == job_id).values(values))
 
 

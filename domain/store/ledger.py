@@ -1,5 +1,6 @@
 """The ledger: balances, and the transactions that made them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -13,7 +14,7 @@ from domain.ids import new_id
 from domain.rules.ledger import Appended, Balance, BalanceRow, Movement, Transaction, TransactionType
 from domain.store.database import Store
 from domain.store.tables import balances, transactions
-from domain.units import UserId
+from domain.units import Credits, UserId
 
 
 class _Made(NamedTuple):
@@ -77,6 +78,60 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
             raise InsufficientCredits(required=-movement.amount, available=made.balance_before)
         case _:
             raise KeyReused
+
+
+_APPEND_ALL: Final = """
+SELECT made.outcome, made.id
+FROM unnest(%(ids)s::uuid[], %(user_ids)s::text[], %(types)s::text[], %(amounts)s::bigint[], %(app_ids)s::text[],
+            %(counterparties)s::text[], %(descriptions)s::text[], %(metadata)s::jsonb[], %(movement_keys)s::text[])
+     AS asked (id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key)
+CROSS JOIN LATERAL credits.append(
+    asked.id, asked.user_id, asked.type, asked.amount, asked.app_id, asked.counterparty, asked.description,
+    asked.metadata, asked.movement_key, NULL, NULL, %(now)s) AS made
+"""
+
+
+def append_all(store: Store, movements: Sequence[Movement], *, now: datetime) -> list[UUID]:
+    """Move the credits of many users in one statement, all or none, and return the transactions' ids in that order.
+
+    Args:
+        movements: At most one a user, in the order of their users, whose balances are locked and known to suffice.
+
+    Raises:
+        BulkRefused: one of them could not be written; the caller's transaction must end.
+    """
+    asked = {
+        "ids": [new_id() for _ in movements],
+        "user_ids": [movement.user_id for movement in movements],
+        "types": [movement.type.value for movement in movements],
+        "amounts": [movement.amount for movement in movements],
+        "app_ids": [movement.app_id for movement in movements],
+        "counterparties": [movement.counterparty for movement in movements],
+        "descriptions": [movement.description for movement in movements],
+        "metadata": [Jsonb(movement.metadata) for movement in movements],
+        "movement_keys": [movement.movement_key for movement in movements],
+        "now": now,
+    }
+    made = store.rows_on_driver(_APPEND_ALL, asked)
+    refused = [outcome for outcome, _ in made if outcome not in {"appended", "replayed"}]
+    if refused or len(made) != len(movements):
+        raise BulkRefused(f"{len(refused)} of {len(movements)} movements were refused")
+    return [transaction_id for _, transaction_id in made]
+
+
+class BulkRefused(Exception):
+    """A movement among many could not be written: each must be tried alone to find out which."""
+
+
+def lock_balances(store: Store, user_ids: Sequence[UserId], *, wait: bool) -> dict[UserId, Credits]:
+    """Lock the balances of these users, in sorted order, and read them.
+
+    Args:
+        wait: For balances that somebody else has locked; else they are left out, as users without a balance are.
+    """
+    asked = {"user_ids": list(user_ids), "wait": wait}
+    found = store.rows_on_driver("SELECT * FROM credits.lock_balances(%(user_ids)s::text[], %(wait)s)", asked)
+    return {UserId(user_id): Credits(balance) for user_id, balance in found}
 
 
 def balance_of(store: Store, user_id: UserId, *, now: datetime) -> Balance:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The migration this code needs. The service refuses to run on an older database."""
 
 metadata = MetaData()
@@ -176,6 +176,11 @@ jobs = Table(
     Index("jobs_waiting", "created_at", postgresql_where=text("state = 'pending'")),
     Index("jobs_state", "state", text("finished_at DESC"), postgresql_where=text("state <> 'pending'")),
     Index("jobs_user", "user_id", text("created_at DESC"), postgresql_where=text("user_id IS NOT NULL")),
+    Index(
+        "jobs_charging_runs",
+        "created_at",
+        postgresql_where=text("kind = 'charge_recurring' AND state = 'pending'"),
+    ),
     schema="jobs",
 )
 

@@ -14,6 +14,9 @@ from domain.errors import (
     KeyReused,
     NotFound,
     Refusal,
+    SyncAlreadyActive,
+    SyncGifted,
+    SyncNotActive,
     Unavailable,
 )
 from domain.store import UnfitDatabase
@@ -23,6 +26,9 @@ STATUSES: Final[Mapping[str, int]] = {
     NotFound.code: 404,
     JobStateRefused.code: 400,
     KeyReused.code: 422,
+    SyncAlreadyActive.code: 400,
+    SyncNotActive.code: 400,
+    SyncGifted.code: 400,
 }
 """The status of every refusal of the domain, by its code."""
 

@@ -1,4 +1,4 @@
-"""The handlers: one for each kind of job."""
+"""The handlers: one for each kind of job, and for some kinds one for many jobs at once."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,12 +6,21 @@ from typing import Final
 from domain.rules.jobs import JobKind
 from workers.handlers.purchases import open_payment
 from workers.handlers.stripe_events import settle_event
+from workers.handlers.sync import RENEWALS_TOGETHER, activate_sync, charge_recurring, notify, renew_one, resume_sync
 from workers.handlers.upkeep import audit, prune
-from workers.jobs import Handler
+from workers.jobs import Handler, TogetherHandler
 
 HANDLERS: Final[Mapping[JobKind, Handler]] = {
     JobKind.PURCHASE: open_payment,
     JobKind.STRIPE_EVENT: settle_event,
     JobKind.PRUNE: prune,
     JobKind.AUDIT: audit,
+    JobKind.ACTIVATE: activate_sync,
+    JobKind.RESUME: resume_sync,
+    JobKind.RENEW: renew_one,
+    JobKind.CHARGE_RECURRING: charge_recurring,
+    JobKind.NOTIFY: notify,
 }
+
+TOGETHER: Final[Mapping[JobKind, TogetherHandler]] = RENEWALS_TOGETHER
+"""The kinds of which many jobs are done in one transaction."""

@@ -1,0 +1,244 @@
+"""Renewals: what is due is recorded as jobs by the thousand, and renewed by the hundred, each user on his own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from domain.errors import Unfinished
+from domain.ids import new_id
+from domain.operations.jobs import record
+from domain.operations.notices import paused_notice
+from domain.rules.idempotency import ClientKey
+from domain.rules.jobs import Job, JobKind, NewJob, Recorded
+from domain.rules.ledger import Movement, TransactionType
+from domain.rules.sync import SYNC_APP, Charge, Decision, LeaveAlone, Pause, Period, Reason, Subscription, renewal
+from domain.store import Store, ledger, waves
+from domain.store import jobs as job_rows
+from domain.store import sync as rows
+from domain.store.sync import Due, Renewed
+from domain.units import UserId
+
+PAGE: Final = 1_000
+"""How many due subscriptions are recorded in one transaction."""
+
+LOOK_AGAIN_S: Final = 1.0
+"""How long a run that was asked for waits before it looks again whether its renewals have ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A page of what is due: the jobs recorded for it, and its last row while there may be more."""
+
+    recorded: Sequence[UUID]
+    last: Due | None
+
+
+def record_page(store: Store, *, after: Due | None, now: datetime) -> Page:
+    """Record a renewal for each subscription of a page of what is due; those that have one keep it.
+
+    Any number of callers at once record each period once: the job's key is unique.
+    """
+    due = rows.due_page(store, now=now, after=after, most=PAGE)
+    new = [
+        NewJob(
+            kind=JobKind.RENEW,
+            key=rows.renewal_key(one.user_id, one.period),
+            user_id=one.user_id,
+            payload=one.period.payload,
+        )
+        for one in due
+        if not one.is_recorded
+    ]
+    recorded = job_rows.insert_many(store, new) if new else []
+    return Page(recorded=recorded, last=due[-1] if len(due) == PAGE else None)
+
+
+def record_resumptions(store: Store, *, after: UserId) -> tuple[list[UUID], UserId | None]:
+    """Record a job for each of a page of paused users who asked to be activated again and can pay by now.
+
+    Returns:
+        The jobs that are new, and the last user while there may be more.
+    """
+    found = rows.resumable_page(store, after=after, most=PAGE)
+    new = [
+        NewJob(
+            kind=JobKind.RESUME,
+            key=f"resume:{user_id}:{period.activation}:{period.number}",
+            user_id=user_id,
+        )
+        for user_id, period in found
+    ]
+    recorded = job_rows.insert_many(store, new) if new else []
+    return recorded, found[-1][0] if len(found) == PAGE else None
+
+
+def renew_together(
+    store: Store, jobs: Sequence[Job], *, notices: bool, now: datetime
+) -> Mapping[UUID, Mapping[str, Any]]:
+    """Renew many subscriptions in one transaction: lock, look, decide for each, write all.
+
+    A user whose subscription or balance somebody else has locked at this moment is left out, and so done alone: the
+    user's own act comes first, and nobody else waits for it.
+
+    Args:
+        notices: Record a notice for each user whose sync is paused.
+
+    Returns:
+        The result of each renewal that was decided, by job.
+    """
+    asked = {job.id: (job.user_id, Period.of_payload(job.payload)) for job in jobs if job.user_id}
+    user_ids = sorted({user_id for user_id, _ in asked.values()})
+    subscriptions = rows.lock_free(store, user_ids)
+    balances = ledger.lock_balances(store, list(subscriptions), wait=False)
+    decided = {
+        job_id: renewal(subscriptions[user_id], period=period, balance=balances[user_id], now=now)
+        for job_id, (user_id, period) in asked.items()
+        if user_id in balances
+    }
+    by_user = {asked[job_id][0]: (job_id, decision) for job_id, decision in decided.items() if not _is_late(decision)}
+    changed = [(subscriptions[user_id], *by_user[user_id]) for user_id in sorted(by_user)]
+    charges = _charge(store, [(one, decision) for one, _, decision in changed], now=now)
+    _move_on(store, [(one, decision) for one, _, decision in changed], notices=notices, now=now)
+    return {job_id: _result(decision, charges.get(asked[job_id][0])) for job_id, decision in decided.items()}
+
+
+def renew(store: Store, *, user_id: UserId, period: Period, notices: bool, now: datetime) -> Mapping[str, Any]:
+    """Renew one subscription, waiting for whoever is at it.
+
+    Args:
+        period: What the renewal was recorded for; a subscription that went on since is left alone.
+        notices: Record a notice if sync is paused.
+    """
+    subscription = rows.lock(store, user_id)
+    ledger.open_balance(store, user_id, now=now)
+    balance = ledger.lock_balances(store, [user_id], wait=True)[user_id]
+    decision = renewal(subscription, period=period, balance=balance, now=now)
+    if subscription is None or _is_late(decision):
+        return _result(decision, None)
+    charges = _charge(store, [(subscription, decision)], now=now)
+    _move_on(store, [(subscription, decision)], notices=notices, now=now)
+    return _result(decision, charges.get(user_id))
+
+
+def run_later(store: Store, *, key: ClientKey | None, request_id: str | None) -> Recorded:
+    """Record a run that renews all that is due now, or join the one that is under way.
+
+    The run's row is locked while a caller joins: it can end only afterwards, and looks for what is due before it does.
+
+    Raises:
+        KeyReused: the key came before, with another request.
+    """
+    running = waves.lock_running(store) if key is None else None
+    if running is not None:
+        return Recorded(job=running, replayed=True)
+    new = NewJob(
+        kind=JobKind.CHARGE_RECURRING,
+        key=key.job_key(UserId("")) if key else f"charge_recurring:{new_id()}",
+        request_hash=key.request_hash if key else None,
+        request_id=request_id,
+    )
+    return record(store, new)
+
+
+def end_run(store: Store, *, began_at: datetime, now: datetime) -> Mapping[str, Any]:
+    """Tell what came of a run.
+
+    Returns:
+        `charged`, `paused`, `errors` and `total` of the renewals since it began. Errors are those that failed, or
+        failed and will be tried again.
+
+    Raises:
+        Unfinished: something is due that has not been tried.
+    """
+    if waves.has_untried(store) or _has_unrecorded(store, now=now):
+        raise Unfinished(pause_s=LOOK_AGAIN_S)
+    tally = waves.tally(store, since=began_at)
+    return {
+        "charged": tally.charged,
+        "paused": tally.paused,
+        "errors": tally.errors,
+        "total": tally.charged + tally.paused + tally.errors,
+    }
+
+
+def _has_unrecorded(store: Store, *, now: datetime) -> bool:
+    after: Due | None = None
+    while due := rows.due_page(store, now=now, after=after, most=PAGE):
+        if not all(one.is_recorded for one in due):
+            return True
+        after = due[-1]
+    return False
+
+
+def _is_late(decision: Decision) -> bool:
+    """Tell whether the subscription has left the renewal's period behind, so that it must not be moved on."""
+    return isinstance(decision, LeaveAlone) and decision.reason is Reason.SUPERSEDED
+
+
+def _charge(store: Store, decided: Sequence[tuple[Subscription, Decision]], *, now: datetime) -> dict[UserId, UUID]:
+    """Write the charges, and return their transactions by user."""
+    movements = [_movement(one, decision) for one, decision in decided if isinstance(decision, Charge)]
+    if not movements:
+        return {}
+    written = ledger.append_all(store, movements, now=now)
+    return {movement.user_id: transaction_id for movement, transaction_id in zip(movements, written, strict=True)}
+
+
+def _movement(subscription: Subscription, charge: Charge) -> Movement:
+    due_at = subscription.next_charge_at
+    return Movement(
+        user_id=subscription.user_id,
+        type=TransactionType.USAGE,
+        amount=-charge.amount,
+        app_id=SYNC_APP,
+        counterparty=SYNC_APP,
+        description=f"Cloud Sync: {subscription.interval.value}",
+        movement_key=subscription.period.movement_key,
+        metadata={
+            **subscription.period.payload,
+            "interval": subscription.interval.value,
+            "dueAt": due_at.isoformat() if due_at else None,
+        },
+    )
+
+
+def _move_on(store: Store, decided: Sequence[tuple[Subscription, Decision]], *, notices: bool, now: datetime) -> None:
+    """Move the subscriptions on to their next periods, and record what paused users are told.
+
+    Also one that was left alone moves on: this renewal's key is used up, and the period may be due yet.
+    """
+    if not decided:
+        return
+    rows.set_renewed(store, [_renewed(one, decision, now=now) for one, decision in decided], now=now)
+    told = [paused_notice(one, decision) for one, decision in decided if isinstance(decision, Pause)]
+    if notices and told:
+        # Nobody rings for them here: the sweeper does, within seconds.
+        job_rows.insert_many(store, told)
+
+
+def _renewed(subscription: Subscription, decision: Decision, *, now: datetime) -> Renewed:
+    user_id = subscription.user_id
+    match decision:
+        case Charge():
+            return Renewed(user_id=user_id, active=True, next_charge_at=decision.next_charge_at, paused_at=None)
+        case Pause():
+            return Renewed(user_id=user_id, active=False, next_charge_at=None, paused_at=now)
+        case LeaveAlone():
+            return Renewed(
+                user_id=user_id,
+                active=subscription.active,
+                next_charge_at=subscription.next_charge_at,
+                paused_at=subscription.paused_at,
+            )
+
+
+def _result(decision: Decision, transaction_id: UUID | None) -> Mapping[str, Any]:
+    match decision:
+        case Charge():
+            return {"outcome": "charged", "transactionId": str(transaction_id)}
+        case Pause():
+            return {"outcome": "paused", "required": decision.required, "available": decision.available}
+        case LeaveAlone():
+            return {"outcome": "left_alone", "reason": decision.reason.value}

@@ -1,0 +1,233 @@
+"""Sync, as users and administrators switch it. A user's act locks the subscription: it wins over any renewal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.errors import InsufficientCredits, NotFound, SyncAlreadyActive, SyncGifted, SyncNotActive
+from domain.ids import new_id
+from domain.operations.jobs import record
+from domain.rules.idempotency import ClientKey
+from domain.rules.jobs import JobKind, NewJob, Recorded
+from domain.rules.ledger import Movement, TransactionType
+from domain.rules.sync import SYNC_APP, Interval, Subscription, first_charge
+from domain.store import Store, ledger
+from domain.store import sync as rows
+from domain.units import Credits, UserId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The next charge, and whether the balance of this moment covers it."""
+
+    at: datetime
+    amount: Credits
+    covered: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """A user's subscription, if there is one, and what it will cost next."""
+
+    subscription: Subscription | None
+    next_charge: Forecast | None
+
+
+def status(store: Store, *, user_id: UserId) -> Status:
+    """Read a user's sync."""
+    subscription, available = rows.find_with_balance(store, user_id)
+    forecast = None
+    if subscription and subscription.active and not subscription.is_gifted and subscription.next_charge_at:
+        covered = available >= subscription.amount
+        forecast = Forecast(at=subscription.next_charge_at, amount=subscription.amount, covered=covered)
+    return Status(subscription=subscription, next_charge=forecast)
+
+
+def gate(store: Store, *, user_id: UserId) -> rows.Gate:
+    """Read whether a user may sync, as cheaply as can be."""
+    return rows.gate(store, user_id)
+
+
+def activate_later(
+    store: Store, *, user_id: UserId, interval: Interval, key: ClientKey | None, request_id: str | None
+) -> Recorded:
+    """Record that a user wants sync, once per key; a worker charges and activates.
+
+    Raises:
+        SyncAlreadyActive, SyncGifted: as things stand the job would be refused.
+        KeyReused: the key came before, with another request.
+    """
+    new = NewJob(
+        kind=JobKind.ACTIVATE,
+        key=key.job_key(user_id) if key else f"activate:{new_id()}",
+        user_id=user_id,
+        payload={"interval": interval.value},
+        request_hash=key.request_hash if key else None,
+        request_id=request_id,
+    )
+    recorded = record(store, new)
+    if not recorded.replayed:
+        _check_may_activate(rows.find(store, user_id))  # spares a job and a wait; the job checks under the lock
+    return recorded
+
+
+def activate(store: Store, *, user_id: UserId, interval: Interval, now: datetime) -> Mapping[str, Any]:
+    """Charge a user's first period and make the subscription active: the anchor is now.
+
+    Any number of calls at once queue at the subscription's lock; the first charges, the others are refused.
+
+    Raises:
+        SyncAlreadyActive, SyncGifted: there is nothing to pay for.
+        InsufficientCredits: the balance does not cover the price.
+    """
+    subscription = rows.open_locked(store, user_id, now=now)
+    _check_may_activate(subscription)
+    activation, next_at = rows.next_activation(store), first_charge(anchor=now, interval=interval)
+    movement = Movement(
+        user_id=user_id,
+        type=TransactionType.USAGE,
+        amount=-interval.price,
+        app_id=SYNC_APP,
+        counterparty=SYNC_APP,
+        description=f"Cloud Sync: {interval.value}, activated",
+        movement_key=f"sync:{activation}",
+        metadata={"activation": activation, "interval": interval.value},
+    )
+    charged = ledger.append(store, movement, now=now)
+    rows.change(
+        store,
+        user_id,
+        now=now,
+        active=True,
+        billing_interval=interval.value,
+        amount_charged=interval.price,
+        activated_at=now,
+        anchor_at=now,
+        next_charge_at=next_at,
+        paused_at=None,
+        activation=activation,
+        period=0,
+        looked_ahead=False,
+    )
+    return {
+        "interval": interval.value,
+        "nextChargeAt": next_at.isoformat(),
+        "amountCharged": interval.price,
+        "transactionId": str(charged.transaction.id),
+    }
+
+
+def resume(store: Store, *, user_id: UserId, now: datetime) -> Mapping[str, Any]:
+    """Activate a paused subscription again, if its user still wants that and can pay; else leave it as it is."""
+    subscription = rows.lock(store, user_id)
+    waits = subscription and subscription.auto_resume and subscription.paused_at and not subscription.active
+    if not subscription or not waits or subscription.is_gifted:
+        return {"resumed": False}
+    try:
+        activated = activate(store, user_id=user_id, interval=subscription.interval, now=now)
+    except InsufficientCredits:
+        # Spent again meanwhile. The next period has a job key of its own: the user is looked at again.
+        rows.change(store, user_id, now=now, period=rows.next_period())
+        return {"resumed": False}
+    return {"resumed": True, **activated}
+
+
+def deactivate(store: Store, *, user_id: UserId, now: datetime) -> None:
+    """Stop a user's sync at once. Nothing is refunded, and nothing is charged after this.
+
+    Raises:
+        SyncNotActive, SyncGifted: there is nothing the user could stop.
+    """
+    _lock_active(store, user_id)
+    rows.change(store, user_id, now=now, active=False, next_charge_at=None, period=rows.next_period())
+
+
+def change_interval(store: Store, *, user_id: UserId, interval: Interval, now: datetime) -> datetime:
+    """Change how often and how much a user is charged, from the next charge on; returns when that is.
+
+    Raises:
+        SyncNotActive, SyncGifted: there is nothing the user could change.
+    """
+    effective_at = _lock_active(store, user_id)
+    rows.change(
+        store, user_id, now=now, billing_interval=interval.value, amount_charged=interval.price, looked_ahead=False
+    )
+    return effective_at
+
+
+def set_auto_resume(store: Store, *, user_id: UserId, enabled: bool, now: datetime) -> None:
+    """Choose whether sync, once paused for want of credits, is activated again by the first top-up that suffices.
+
+    Raises:
+        NotFound: the user never had sync.
+    """
+    if rows.lock(store, user_id) is None:
+        raise NotFound("Sync subscription")
+    rows.change(store, user_id, now=now, auto_resume=enabled)
+
+
+def grant(store: Store, *, user_id: UserId, admin_id: UserId, now: datetime) -> Subscription:
+    """Give a user sync for free, and write down who did; repeatable. Nothing is charged from here on."""
+    if not rows.open_locked(store, user_id, now=now).is_gifted:
+        rows.change(
+            store,
+            user_id,
+            now=now,
+            active=True,
+            next_charge_at=None,
+            paused_at=None,
+            is_gifted=True,
+            gifted_by=admin_id,
+            gifted_at=now,
+            period=rows.next_period(),
+        )
+        rows.add_gift_act(store, user_id, act="granted", admin_id=admin_id, now=now)
+    return _existing(store, user_id)
+
+
+def revoke(store: Store, *, user_id: UserId, admin_id: UserId, now: datetime) -> Subscription:
+    """Take a gift back, and write down who did; repeatable. Sync is then inactive; one that is paid for stays.
+
+    Raises:
+        NotFound: the user never had sync.
+    """
+    subscription = rows.lock(store, user_id)
+    if subscription is not None and subscription.is_gifted:
+        rows.change(
+            store,
+            user_id,
+            now=now,
+            active=False,
+            next_charge_at=None,
+            is_gifted=False,
+            gifted_by=None,
+            gifted_at=None,
+            period=rows.next_period(),
+        )
+        rows.add_gift_act(store, user_id, act="revoked", admin_id=admin_id, now=now)
+    return _existing(store, user_id)
+
+
+def _check_may_activate(subscription: Subscription | None) -> None:
+    if subscription is not None and subscription.is_gifted:
+        raise SyncGifted
+    if subscription is not None and subscription.active:
+        raise SyncAlreadyActive
+
+
+def _lock_active(store: Store, user_id: UserId) -> datetime:
+    """Lock a subscription that its user may change; returns when it is charged next."""
+    subscription = rows.lock(store, user_id)
+    if subscription is not None and subscription.is_gifted:
+        raise SyncGifted
+    if subscription is None or not subscription.active or subscription.next_charge_at is None:
+        raise SyncNotActive
+    return subscription.next_charge_at
+
+
+def _existing(store: Store, user_id: UserId) -> Subscription:
+    subscription = rows.find(store, user_id)
+    if subscription is None:
+        raise NotFound("Sync subscription")
+    return subscription
