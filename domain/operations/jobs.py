@@ -33,9 +33,9 @@ def record(store: Store, new: NewJob) -> Recorded:
     Raises:
         KeyReused: the key's job was recorded for another request.
     """
-    fresh = rows.insert_new(store, [new])
-    if fresh:
-        return Recorded(job=fresh[0], replayed=False)
+    fresh = rows.insert_new(store, new)
+    if fresh is not None:
+        return Recorded(job=fresh, replayed=False)
     job = rows.lock_by_key(store, new.key)
     if job.request_hash != new.request_hash:
         raise KeyReused
@@ -47,7 +47,8 @@ def record(store: Store, new: NewJob) -> Recorded:
 
 def record_all(store: Store, new: Sequence[NewJob]) -> list[Job]:
     """Record the jobs whose keys are new, and return those. Earlier ones are left alone, however they ended."""
-    return rows.insert_new(store, new) if new else []
+    fresh = (rows.insert_new(store, job) for job in new)
+    return [job for job in fresh if job is not None]
 
 
 def find_job(store: Store, job_id: UUID, *, owner: UserId | None) -> Job:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
+from psycopg.rows import namedtuple_row
 from sqlalchemy import Executable, Row, create_engine, event, exc, text
 from sqlalchemy.engine import Connection
 
@@ -32,10 +33,18 @@ class Store:
         """Run a statement and return SQLAlchemy's result."""
         return self._connection.execute(statement, values)
 
-    def first_on_driver(self, sql: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        """Run SQL (`%(name)s`) and return its first row, past SQLAlchemy: for the hot paths, where it saves 130 µs."""
-        cursor = _driver(self._connection).execute(sql, dict(values))
-        return cast("tuple[Any, ...] | None", cursor.fetchone())
+    def first_on_driver(self, sql: str, values: Mapping[str, Any]) -> Any:
+        """Run SQL (`%(name)s`) and return its first row, past SQLAlchemy: for the hot paths, where it saves 130 µs.
+
+        Returns:
+            A named tuple; `None` if there is no row.
+        """
+        cursor = _driver(self._connection).cursor(row_factory=namedtuple_row)
+        return cursor.execute(sql, dict(values)).fetchone()
+
+    def run_on_driver(self, sql: str, values: Mapping[str, Any]) -> None:
+        """Run SQL (`%(name)s`) that returns nothing, past SQLAlchemy."""
+        _driver(self._connection).execute(sql, dict(values))
 
     def rows_on_driver(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run SQL (`%(name)s`) that returns any number of rows, past SQLAlchemy: for bulk work with arrays."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import ARRAY, Row, Uuid, any_, cast, func, or_, select, text, update
+from sqlalchemy import ARRAY, Uuid, any_, cast, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.ids import new_id
@@ -26,28 +26,29 @@ SILENCE: Final = timedelta(seconds=5)
 _unbound: Final = {"lease_token": None, "leased_until": None}
 
 
-def insert_new(store: Store, new: Sequence[NewJob]) -> list[Job]:
-    """Write the jobs whose keys are new; those already recorded are left as they are and not returned."""
-    rows = [
-        {
-            "id": new_id(),
-            "kind": job.kind.value,
-            "queue": job.kind.queue.value,
-            "key": job.key,
-            "user_id": job.user_id,
-            "payload": dict(job.payload),
-            "request_hash": job.request_hash,
-            "request_id": job.request_id,
-            "next_at": func.now(),
-            "enqueued_at": func.now(),
-            "created_at": func.now(),
-        }
-        for job in new
-    ]
-    statement = insert(jobs).values(rows).on_conflict_do_nothing(constraint="jobs_key_key").returning(jobs)
-    return [_job(row) for row in store.run(statement)]
+def insert_new(store: Store, new: NewJob) -> Job | None:
+    """Write a job if its key is new; nothing if there is a job of this key."""
+    values = {
+        "id": new_id(),
+        "kind": new.kind.value,
+        "queue": new.kind.queue.value,
+        "key": new.key,
+        "user_id": new.user_id,
+        "payload": Jsonb(dict(new.payload)),
+        "request_hash": new.request_hash,
+        "request_id": new.request_id,
+    }
+    row = store.first_on_driver(_INSERT, values)
+    return None if row is None else _job(row)
 
 
+_INSERT: Final = """
+INSERT INTO jobs.jobs (
+    id, kind, queue, key, user_id, payload, request_hash, request_id, next_at, enqueued_at, created_at)
+VALUES (%(id)s, %(kind)s, %(queue)s, %(key)s, %(user_id)s, %(payload)s, %(request_hash)s, %(request_id)s,
+        now(), now(), now())
+ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING RETURNING *
+"""
 _INSERT_MANY: Final = """
 INSERT INTO jobs.jobs (id, kind, queue, key, user_id, payload, next_at, enqueued_at, created_at)
 SELECT asked.*, now(), now(), now()
@@ -72,7 +73,7 @@ def insert_many(store: Store, new: Sequence[NewJob]) -> list[UUID]:
 
 def by_id(store: Store, job_id: UUID) -> Job | None:
     """Read a job."""
-    row = store.first(select(jobs).where(jobs.c.id == job_id))
+    row = store.first_on_driver("SELECT * FROM jobs.jobs WHERE id = %(id)s", {"id": job_id})
     return None if row is None else _job(row)
 
 
@@ -87,15 +88,16 @@ def claim(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
     Returns:
         The job, or nothing if it is gone, ended, not due, or in another worker's hands.
     """
-    due = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.state == "pending", jobs.c.next_at <= _now, _free)
-    statement = (
-        update(jobs)
-        .where(jobs.c.id == due.with_for_update(skip_locked=True).scalar_subquery())
-        .values(starts=jobs.c.starts + 1, lease_token=token, leased_until=_now + LEASE)
-        .returning(jobs)
-    )
-    row = store.first(statement)
+    row = store.first_on_driver(_CLAIM, {"id": job_id, "token": token, "lease": LEASE})
     return None if row is None else _job(row)
+
+
+_CLAIM: Final = """
+UPDATE jobs.jobs SET starts = starts + 1, lease_token = %(token)s, leased_until = clock_timestamp() + %(lease)s
+WHERE id = (SELECT id FROM jobs.jobs WHERE id = %(id)s AND state = 'pending' AND next_at <= clock_timestamp()
+            AND (leased_until IS NULL OR leased_until <= clock_timestamp()) FOR UPDATE SKIP LOCKED)
+RETURNING *
+"""
 
 
 def claim_fresh(store: Store, job_ids: Sequence[UUID], *, kinds: Sequence[JobKind], token: UUID) -> list[Job]:
@@ -143,8 +145,12 @@ def end_all(store: Store, results: Mapping[UUID, Mapping[str, Any]]) -> None:
 
 def lock_leased(store: Store, job_id: UUID, *, token: UUID) -> bool:
     """Lock a started job to write its end. False if the lease went to another start, or the job has ended."""
-    leased = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.state == "pending", jobs.c.lease_token == token)
-    return store.first(leased.with_for_update()) is not None
+    return store.first_on_driver(_LOCK_LEASED, {"id": job_id, "token": token}) is not None
+
+
+_LOCK_LEASED: Final = """
+SELECT id FROM jobs.jobs WHERE id = %(id)s AND state = 'pending' AND lease_token = %(token)s FOR UPDATE
+"""
 
 
 def end(
@@ -156,8 +162,14 @@ def end(
     problem: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the end of a job that is locked."""
-    values = {"state": state.value, "finished_at": _now, "result": result, "problem": problem, **_unbound}
-    store.run(update(jobs).where(jobs.c.id == job_id).values(values))
+    values = {"id": job_id, "state": state.value, "result": _jsonb(result), "problem": _jsonb(problem)}
+    store.run_on_driver(_END, values)
+
+
+_END: Final = """
+UPDATE jobs.jobs SET state = %(state)s, finished_at = clock_timestamp(), result = %(result)s, problem = %(problem)s,
+    lease_token = NULL, leased_until = NULL WHERE id = %(id)s
+"""
 
 
 def rest(store: Store, job_id: UUID, *, pause: timedelta, attempts_made: int) -> None:
@@ -230,7 +242,11 @@ def prune(store: Store, states: Sequence[JobState], *, older_than: timedelta, mo
     return deleted
 
 
-def _job(row: Row[Any]) -> Job:
+def _jsonb(told: Mapping[str, Any] | None) -> Jsonb | None:
+    return None if told is None else Jsonb(dict(told))
+
+
+def _job(row: Any) -> Job:
     return Job(
         id=row.id,
         kind=JobKind(row.kind),

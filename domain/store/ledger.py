@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -15,20 +15,6 @@ from domain.rules.ledger import Appended, Balance, BalanceRow, Movement, Transac
 from domain.store.database import Store
 from domain.store.tables import balances, transactions
 from domain.units import Credits, UserId
-
-
-class _Made(NamedTuple):
-    """What `credits.append` returns."""
-
-    outcome: str
-    id: UUID
-    seq: int
-    balance_before: int
-    balance_after: int
-    total_earned: int
-    total_spent: int
-    created_at: datetime
-
 
 _APPEND: Final = """
 SELECT outcome, id, seq, balance_before, balance_after, total_earned, total_spent, created_at FROM credits.append(
@@ -49,24 +35,22 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
         InsufficientCredits: a debit is larger than the balance (a clawback may go below zero).
         KeyReused: the movement's key is in the ledger already, from another request.
     """
-    made = _Made._make(
-        store.first_on_driver(  # type: ignore[arg-type] # the function always returns a row
-            _APPEND,
-            {
-                "id": new_id(),
-                "user_id": movement.user_id,
-                "type": movement.type.value,
-                "amount": movement.amount,
-                "app_id": movement.app_id,
-                "counterparty": movement.counterparty,
-                "description": movement.description,
-                "metadata": None if movement.metadata is None else Jsonb(movement.metadata),
-                "movement_key": movement.movement_key,
-                "idempotency_key": movement.idempotency_key,
-                "request_hash": movement.request_hash,
-                "now": now,
-            },
-        )
+    made = store.first_on_driver(
+        _APPEND,
+        {
+            "id": new_id(),
+            "user_id": movement.user_id,
+            "type": movement.type.value,
+            "amount": movement.amount,
+            "app_id": movement.app_id,
+            "counterparty": movement.counterparty,
+            "description": movement.description,
+            "metadata": None if movement.metadata is None else Jsonb(movement.metadata),
+            "movement_key": movement.movement_key,
+            "idempotency_key": movement.idempotency_key,
+            "request_hash": movement.request_hash,
+            "now": now,
+        },
     )
     match made.outcome:
         case "appended":
@@ -178,7 +162,7 @@ def history(
     return [_transaction(row) for row in rows]
 
 
-def _written(movement: Movement, made: _Made) -> Transaction:
+def _written(movement: Movement, made: Any) -> Transaction:
     return Transaction(
         id=made.id,
         user_id=movement.user_id,
