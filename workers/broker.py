@@ -21,7 +21,7 @@ RING_TIMEOUT_S: Final = 0.1
 RING_PAUSE_S: Final = 1.0
 """How long the bell stays unrung after it failed: the sweeper will ring."""
 
-IDS_PER_MESSAGE: Final[Mapping[Queue, int]] = {Queue.DEFAULT: 50, Queue.RENEWALS: 100, Queue.NOTIFY: 10}
+IDS_PER_MESSAGE: Final[Mapping[Queue, int]] = {Queue.DEFAULT: 50, Queue.RENEWALS: 200, Queue.NOTIFY: 10}
 """Renewals are done together; a notice may wait seconds for the service that sends it, so few wait for each other."""
 
 log = structlog.get_logger()
