@@ -18,6 +18,9 @@ APP_ROLE = "mana_credits_app"
 _BUSY = frozenset({"55P03", "40P01", "40001", "57014"})
 """SQLSTATEs of lock_not_available, deadlock_detected, serialization_failure and query_canceled (a time limit)."""
 
+_AWAY = frozenset({"25006", "25P03"})
+"""SQLSTATEs of read_only_sql_transaction (a standby) and idle_in_transaction_session_timeout (we slept, and were cut)."""
+
 
 class UnfitDatabase(Exception):
     """The database cannot be trusted with money, or is older than this code. The message says what to do."""
@@ -128,15 +131,17 @@ class Database:
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
         """Take a connection from the pool, and turn the driver's ways of saying "not now" into the domain's."""
+        connected = False
         try:
             with self._engine.connect() as connection:
+                connected = True
                 yield connection
         except exc.TimeoutError as error:  # the pool's
             raise Busy("no database connection came free in time") from error
         except (exc.DBAPIError, psycopg.Error) as error:
             refusal = _refusal(error)
-            if isinstance(refusal, Unavailable):
-                self._engine.dispose()  # the other idle connections are gone as well
+            if isinstance(refusal, Unavailable) and connected:
+                self._engine.dispose()  # this connection broke: the other idle ones are gone as well
             raise refusal from error
 
     @property
@@ -177,6 +182,6 @@ def _refusal(error: exc.DBAPIError | psycopg.Error) -> Exception:
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     if getattr(cause, "sqlstate", None) in _BUSY:
         return Busy("the row is locked by someone else")
-    if isinstance(cause, psycopg.OperationalError):
+    if isinstance(cause, psycopg.OperationalError) or getattr(cause, "sqlstate", None) in _AWAY:
         return Unavailable("PostgreSQL cannot be reached")
     return error

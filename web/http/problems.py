@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import structlog
 from flask import Flask, Response, json
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from domain.errors import (
     Busy,
@@ -146,10 +146,8 @@ def install(app: Flask) -> None:
     def _(error: HTTPException) -> Response:
         status = error.code or 500
         made = problem(status, _CODES.get(status, "http_error"), error.name, error.description or error.name)
-        # A 405 says what is allowed; the other headers of werkzeug's answer describe its HTML body.
-        for name, value in error.get_headers():
-            if name.lower() in {"allow", "retry-after"}:
-                made.headers[name] = value
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            made.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return made
 
     @app.errorhandler(Exception)
