@@ -19,7 +19,7 @@ _BUSY = frozenset({"55P03", "40P01", "40001", "57014"})
 """SQLSTATEs of lock_not_available, deadlock_detected, serialization_failure and query_canceled (a time limit)."""
 
 _AWAY = frozenset({"25006", "25P03"})
-"""SQLSTATEs of read_only_sql_transaction (a standby) and idle_in_transaction_session_timeout (we slept, and were cut)."""
+"""SQLSTATEs of read_only_sql_transaction (a standby) and idle_in_transaction_session_timeout (we slept)."""
 
 
 class UnfitDatabase(Exception):
