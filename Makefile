@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := settings.py telemetry.py domain web workers ops migrations tests bench
 export UV_PYTHON_DOWNLOADS := never
+export UV_SYSTEM_CERTS := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup run test check lint types shape bench migrate lock openapi
