@@ -1,4 +1,4 @@
-"""How a command reaches the database: as the login of `DATABASE_URL`, with patience."""
+"""How a command reaches the database: as the service does, with patience."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.errors import JobStateRefused, KeyReused, NotFound, Refusal
-from domain.rules.jobs import ATTEMPTS_MAX, STARTS_MAX, Job, JobKind, JobState, NewJob, Recorded, backoff
+from domain.rules.jobs import STARTS_MAX, Job, JobKind, JobState, NewJob, Recorded, backoff
 from domain.store import Store
 from domain.store import jobs as rows
 from domain.units import UserId
@@ -162,8 +162,9 @@ def fail(store: Store, job: Job, failure_met: Failure) -> None:
     made = job.attempts + 1
     # Not for secrets: jitter only spreads retries.
     rows.rest(store, job.id, pause=backoff(made, jitter=random.random()), attempts_made=made)  # noqa: S311
-    if failure_met.final or made >= ATTEMPTS_MAX:
-        detail = f"{failure_met.error_class}: {failure_met.message}" if failure_met.final else f"Failed {made} times"
+    if failure_met.final or made >= job.kind.attempts_max:
+        # What went wrong stands in the attempts; users may read this.
+        detail = "It cannot be done as it was asked for" if failure_met.final else f"It failed {made} times"
         rows.end(store, job.id, JobState.FAILED, problem=failure("job_failed", detail))
 
 

@@ -10,13 +10,18 @@ from uuid import UUID
 from domain.units import UserId
 
 ATTEMPTS_MAX: Final = 8
-"""Failed tries after which a job is `failed` and waits for a person."""
+"""Failed tries after which a job is `failed` and waits for a person: about five minutes."""
+
+OUTSIDE_ATTEMPTS_MAX: Final = 24
+"""The same for kinds that wait for the world outside: an outage there of an hour and a half passes by itself."""
 
 STARTS_MAX: Final = 5
 """Starts without an end (the worker died, five times) after which a job is `failed`."""
 
 LEASE: Final = timedelta(seconds=30)
 """How long a started job belongs to its worker. After that anyone may start it, and the old worker writes nothing."""
+
+LONG_LEASE: Final = timedelta(minutes=15)
 
 BACKOFF_MAX_S: Final = 300
 
@@ -43,6 +48,11 @@ class JobKind(StrEnum):
     NOTIFY = "notify"
 
     @property
+    def attempts_max(self) -> int:
+        """Failed tries after which a job of this kind waits for a person."""
+        return OUTSIDE_ATTEMPTS_MAX if self in _OUTSIDE else ATTEMPTS_MAX
+
+    @property
     def queue(self) -> Queue:
         """The queue whose workers do this kind."""
         match self:
@@ -54,6 +64,11 @@ class JobKind(StrEnum):
                 return Queue.RENEWALS
             case JobKind.NOTIFY:
                 return Queue.NOTIFY
+
+
+_OUTSIDE: Final = frozenset({JobKind.PURCHASE, JobKind.NOTIFY})
+LONG_KINDS: Final = frozenset({JobKind.AUDIT, JobKind.PRUNE})
+"""Kinds that read or delete much: they are leased for `LONG_LEASE`."""
 
 
 class JobState(StrEnum):

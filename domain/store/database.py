@@ -53,6 +53,10 @@ class Store:
         """Run SQL (`%(name)s`) that returns any number of rows, past SQLAlchemy: for bulk work with arrays."""
         return _driver(self._connection).execute(sql, dict(values)).fetchall()
 
+    def allow_s(self, seconds: int) -> None:
+        """Let the statements of this transaction take longer than the process allows: for work that reads much."""
+        self._connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{int(seconds)}s'")
+
     def first(self, statement: Executable) -> Row[Any] | None:
         """Run a statement and return its first row, if it has one."""
         row: Row[Any] | None = self.run(statement).first()
@@ -67,7 +71,6 @@ class Database:
         pool_size: Most connections of this process.
         lock_timeout_s: How long a statement may wait for a row that somebody else has locked.
         statement_timeout_s: How long a statement may take.
-        as_app: Run as the role without rights on the ledger; `False` only for people's command-line tools.
     """
 
     def __init__(
@@ -77,10 +80,10 @@ class Database:
         pool_size: int = 8,
         lock_timeout_s: float = 2,
         statement_timeout_s: float = 5,
-        as_app: bool = True,
     ) -> None:
         self._engine = create_engine(
             url,
+            hide_parameters=True,  # an error's text goes to the logs, parameters hold what people wrote
             isolation_level="AUTOCOMMIT",  # transactions are opened by `begin`, with psycopg's own block
             pool_reset_on_return=None,  # every block ends its transaction; there is nothing to reset
             pool_size=pool_size,
@@ -93,7 +96,7 @@ class Database:
             "statement_timeout": f"{statement_timeout_s}s",
             "idle_in_transaction_session_timeout": "10s",
             "TimeZone": "UTC",
-            **({"role": APP_ROLE} if as_app else {}),
+            "role": APP_ROLE,
         }
         event.listen(self._engine, "connect", lambda connection, _record: _prepare(connection, session))
 
@@ -163,10 +166,9 @@ def _prepare(connection: Any, session: Mapping[str, str]) -> None:
         (durable,) = cursor.fetchone()
         if durable == "off":
             raise UnfitDatabase("synchronous_commit is off: acknowledged credits could be lost; turn it on")
-        if "role" in session:
-            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APP_ROLE,))
-            if cursor.fetchone() is None:
-                raise UnfitDatabase(f"the role {APP_ROLE} is missing: run `alembic upgrade head`")
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APP_ROLE,))
+        if cursor.fetchone() is None:
+            raise UnfitDatabase(f"the role {APP_ROLE} is missing: run `alembic upgrade head`")
         cursor.execute(f"SELECT {settings}")
     connection.commit()
 

@@ -14,7 +14,7 @@ from sqlalchemy import ARRAY, Uuid, any_, cast, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.ids import new_id
-from domain.rules.jobs import LEASE, Job, JobKind, JobState, NewJob, Queue
+from domain.rules.jobs import LEASE, LONG_KINDS, LONG_LEASE, Job, JobKind, JobState, NewJob, Queue
 from domain.store.database import Store
 from domain.store.tables import attempts, jobs
 
@@ -88,12 +88,14 @@ def claim(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
     Returns:
         The job, or nothing if it is gone, ended, not due, or in another worker's hands.
     """
-    row = store.first_on_driver(_CLAIM, {"id": job_id, "token": token, "lease": LEASE})
+    row = store.first_on_driver(_CLAIM, {"id": job_id, "token": token, **_LEASES})
     return None if row is None else _job(row)
 
 
+_LEASES: Final = {"lease": LEASE, "long_lease": LONG_LEASE, "long_kinds": [kind.value for kind in LONG_KINDS]}
 _CLAIM: Final = """
-UPDATE jobs.jobs SET starts = starts + 1, lease_token = %(token)s, leased_until = clock_timestamp() + %(lease)s
+UPDATE jobs.jobs SET starts = starts + 1, lease_token = %(token)s, leased_until = clock_timestamp()
+    + CASE WHEN kind = ANY (%(long_kinds)s) THEN %(long_lease)s ELSE %(lease)s END
 WHERE id = (SELECT id FROM jobs.jobs WHERE id = %(id)s AND state = 'pending' AND next_at <= clock_timestamp()
             AND (leased_until IS NULL OR leased_until <= clock_timestamp()) FOR UPDATE SKIP LOCKED)
 RETURNING *

@@ -10,7 +10,8 @@ END $$;
 
 DO $$
 BEGIN
-    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    -- A superuser needs no grant, and a login that has it already may not be allowed to give it.
+    IF NOT pg_has_role(current_user, 'mana_credits_app', 'MEMBER') THEN
         EXECUTE format('GRANT mana_credits_app TO %I', current_user);
     END IF;
 END $$;

@@ -21,7 +21,7 @@ from tests.conftest import NOW
 
 def recorded(database: Database, key: str = "job-1", **facts: Any) -> Job:
     with database.begin() as store:
-        return jobs.record(store, NewJob(kind=JobKind.PRUNE, key=key, user_id=UserId("anna"), **facts)).job
+        return jobs.record(store, NewJob(kind=JobKind.STRIPE_EVENT, key=key, user_id=UserId("anna"), **facts)).job
 
 
 def started(database: Database, job: Job) -> Job:
