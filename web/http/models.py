@@ -28,7 +28,7 @@ class Model(BaseModel):
 
 def instant(moment: datetime) -> str:
     """Write a time as the contract wants it: UTC, milliseconds, `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _small(metadata: dict[str, Any]) -> dict[str, Any]:
