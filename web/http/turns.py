@@ -1,6 +1,7 @@
 """Taking turns: one user's flood, or one user's locked row, must not take every thread and connection of the house."""
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -8,8 +9,8 @@ from typing import Final
 from domain.errors import Busy
 from domain.units import UserId
 
-AT_ONCE: Final = 4
-"""How many requests of one user may be in the database at once, in this process."""
+AT_ONCE: Final = 2
+"""How many requests of one user may be in the database at once, in this process; more only queue at the row's lock."""
 
 IN_LINE: Final = 60
 """How many more may wait for their turn: fifty repeats of one key at once are all answered, a flood is not."""
@@ -22,18 +23,17 @@ SHORT_WAIT_S: Final = 0.3
 
 
 class _Line:
-    """The requests of one user: those inside, and those waiting."""
+    """The requests of one user: how many are inside, and who waits, first come first served."""
 
-    __slots__ = ("freed", "inside", "waiting")
+    __slots__ = ("inside", "waiting")
 
-    def __init__(self, lock: threading.Lock) -> None:
-        self.freed = threading.Condition(lock)
+    def __init__(self) -> None:
         self.inside = 0
-        self.waiting = 0
+        self.waiting: deque[threading.Event] = deque()
 
 
 class Turns:
-    """Lets a few requests of each user in at a time."""
+    """Lets a few requests of each user in at a time, in the order they came."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,27 +54,27 @@ class Turns:
 
     def _enter(self, user_id: UserId) -> None:
         with self._lock:
-            line = self._lines.get(user_id) or self._lines.setdefault(user_id, _Line(self._lock))
-            if line.inside >= AT_ONCE:
-                self._wait(line)
-            line.inside += 1
-
-    def _wait(self, line: _Line) -> None:
-        if line.waiting >= IN_LINE:
-            raise Busy("too many requests of this user are waiting")
-        line.waiting += 1
-        patience_s = WAIT_S if line.waiting <= PATIENT else SHORT_WAIT_S
-        try:
-            if not line.freed.wait_for(lambda: line.inside < AT_ONCE, patience_s):
-                raise Busy("other requests of this user take too long")
-        finally:
-            line.waiting -= 1
+            line = self._lines.get(user_id) or self._lines.setdefault(user_id, _Line())
+            if line.inside < AT_ONCE:
+                line.inside += 1
+                return
+            if len(line.waiting) >= IN_LINE:
+                raise Busy("too many requests of this user are waiting")
+            patience_s = WAIT_S if len(line.waiting) < PATIENT else SHORT_WAIT_S
+            called = threading.Event()
+            line.waiting.append(called)
+        if not called.wait(patience_s):
+            with self._lock:
+                if not called.is_set():  # else the turn came at this very moment, and is ours
+                    line.waiting.remove(called)
+                    raise Busy("other requests of this user take too long")
 
     def _leave(self, user_id: UserId) -> None:
         with self._lock:
             line = self._lines[user_id]
-            line.inside -= 1
             if line.waiting:
-                line.freed.notify()
-            elif not line.inside:
+                line.waiting.popleft().set()  # our place goes to the next; nobody slips in between
+                return
+            line.inside -= 1
+            if not line.inside:
                 del self._lines[user_id]
