@@ -34,6 +34,12 @@ class JobKind(StrEnum):
 
     PURCHASE = "purchase"
     STRIPE_EVENT = "stripe"
+    STRIPE_OBJECT = "stripe-object"
+    REFUND = "refund"
+    RECONCILE = "reconcile"
+    RECONCILE_OBJECTS = "reconcile-objects"
+    ABANDONED = "abandoned"
+    CANCEL = "cancel"
     PRUNE = "prune"
     AUDIT = "audit"
 
@@ -42,6 +48,10 @@ class JobKind(StrEnum):
         """The queue whose workers do this kind."""
         match self:
             case JobKind.PURCHASE | JobKind.STRIPE_EVENT | JobKind.PRUNE | JobKind.AUDIT:
+                return Queue.DEFAULT
+            case JobKind.STRIPE_OBJECT | JobKind.REFUND | JobKind.CANCEL | JobKind.ABANDONED:
+                return Queue.DEFAULT
+            case JobKind.RECONCILE | JobKind.RECONCILE_OBJECTS:
                 return Queue.DEFAULT
 
 

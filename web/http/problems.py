@@ -13,6 +13,7 @@ from domain.errors import (
     JobStateRefused,
     KeyReused,
     NotFound,
+    NotRefundable,
     Refusal,
     Unavailable,
 )
@@ -21,6 +22,7 @@ from domain.store import UnfitDatabase
 STATUSES: Final[Mapping[str, int]] = {
     InsufficientCredits.code: 402,
     NotFound.code: 404,
+    NotRefundable.code: 400,
     JobStateRefused.code: 400,
     KeyReused.code: 422,
 }
