@@ -13,6 +13,8 @@ from workers.errors import FinalError, RetryableError
 
 TIMEOUT_S: Final = 10.0
 _FINAL_STATUSES: Final = frozenset({400, 404})
+_KEPT_REFUSALS: Final = frozenset({400, 402, 404})
+_SERVER_ERROR: Final = 500
 
 
 def connect(secret_key: str, *, api_base: str | None, timeout_s: float = TIMEOUT_S) -> stripe.StripeClient:
@@ -39,6 +41,14 @@ def translated() -> Iterator[None]:
         message = f"Stripe: {error.user_message or type(error).__name__} (status {error.http_status})"
         final = isinstance(error, stripe.InvalidRequestError) and error.http_status in _FINAL_STATUSES
         raise (FinalError if final and not wants_retry(error) else RetryableError)(message) from error
+
+
+def is_kept(status: int | None) -> bool:
+    """Tell whether Stripe may keep an answer of this status for its key, and would repeat it for a day.
+
+    Kept are the answers of requests that were begun: its own errors, and refusals by an object's state.
+    """
+    return status is not None and (status >= _SERVER_ERROR or status in _KEPT_REFUSALS)
 
 
 def wants_retry(error: stripe.StripeError) -> bool:

@@ -1,7 +1,7 @@
 """Stripe, as this house uses it: every object that is wanted once is asked for with an idempotency key of ours.
 
-Stripe keeps the answer to a key for 24 hours, errors of its own (5xx) included. So a key that met a 5xx, or is older
-than 20 hours, is no longer asked with: we look for our object by its metadata first, then use the next key.
+Stripe keeps the answer to a key for 24 hours, refusals and errors of its own (5xx) included. So a key that met one, or
+is older than 20 hours, is no longer asked with: we look for our object by its metadata first, then use the next key.
 A 5xx with `Stripe-Should-Retry: true` is not kept, so its key stays good.
 Source: https://docs.stripe.com/api/idempotent_requests
 """
@@ -18,10 +18,9 @@ from domain.store import Database
 from domain.store.purchases import next_stripe_key, spend_stripe_key, stripe_request
 from domain.units import EuroCents, UserId
 from workers.errors import FinalError
-from workers.stripe_client import translated, wants_retry
+from workers.stripe_client import is_kept, translated, wants_retry
 
 CLOCK_SKEW: Final = timedelta(minutes=10)
-_SERVER_ERROR: Final = 500
 
 T = TypeVar("T")
 
@@ -129,7 +128,7 @@ class StripeGateway:
             try:
                 return create(_key(subject, request.generation))
             except stripe.StripeError as error:
-                if (error.http_status or 0) >= _SERVER_ERROR and not wants_retry(error):
+                if is_kept(error.http_status) and not wants_retry(error):
                     with self._database.begin() as store:
                         spend_stripe_key(store, request)
                 raise
