@@ -124,7 +124,8 @@ def test_facts_in_any_order_and_number_lead_to_one_end(
 def test_credits_left_are_those_of_the_money_left(facts: list[Takeback]) -> None:
     books = Books()
 
-    for fact in [PaymentOutcome.SUCCEEDED, *facts]:
+    books.tell(PaymentOutcome.SUCCEEDED)
+    for fact in facts:
         books.tell(fact)
 
     gone = books.purchase.refunded_euro_cents
@@ -153,8 +154,9 @@ def test_what_is_taken_back_is_rounded_down_over_the_sum(
 ) -> None:
     books = Books()
 
-    for fact in [PaymentOutcome.SUCCEEDED, *(takeback(*fact) for fact in facts)]:
-        books.tell(fact)
+    books.tell(PaymentOutcome.SUCCEEDED)
+    for fact in facts:
+        books.tell(takeback(*fact))
 
     assert (books.purchase.refunded_euro_cents, books.purchase.taken_back_credits, books.sold) == (
         gone,
