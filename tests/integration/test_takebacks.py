@@ -9,6 +9,7 @@ from sqlalchemy import exc, text
 
 from domain.errors import KeyReused, NotFound, NotRefundable, Parked
 from domain.operations import purchases, spending, takebacks
+from domain.operations.audit import violations
 from domain.rules.jobs import JobState
 from domain.rules.purchases import PaymentFact, PaymentOutcome, Purchase, PurchaseStatus
 from domain.rules.takebacks import Takeback, TakebackFact, TakebackKind, TakebackState
@@ -160,6 +161,19 @@ def test_the_service_may_not_rewrite_whose_refund_it_is_or_delete_it(house: Hous
     for statement in ("UPDATE credits.stripe_takebacks SET purchase_id = gen_random_uuid()", "DELETE FROM {}"):
         with pytest.raises(exc.ProgrammingError, match="permission denied"), house.database.begin() as store:
             store.run(text(statement.format("credits.stripe_takebacks")))
+
+
+def test_the_audit_tells_when_credits_and_stripes_money_part(house: House, completed: Purchase) -> None:
+    house.sql(
+        "INSERT INTO credits.stripe_takebacks VALUES ('re_1', 'refund', :id, 'pi_1', 100, 'taken', now(), now())",
+        id=completed.id,
+    )
+
+    with house.database.single() as store:
+        (finding,) = violations(store)
+
+    assert (finding.invariant, finding.examples) == ("money_is_sold_credits", (str(completed.id),))
+    tell(house.database, told(completed.id, "re_1", 100))
 
 
 # ---------------------------------------------------------------- asking for a refund
