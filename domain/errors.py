@@ -56,6 +56,17 @@ class NotFound(Refusal):
         super().__init__(f"{what} not found")
 
 
+class NotRefundable(Refusal):
+    """The purchase is not paid, or less of it is left than shall be refunded."""
+
+    code = "not_refundable"
+    title = "Not refundable"
+
+    def __init__(self, *, purchase_id: str, status: str, left: int) -> None:
+        detail = f"Purchase {purchase_id} is {status}; {left} cents of it can be refunded"
+        super().__init__(detail, purchaseId=purchase_id, status=status, leftEuroCents=left)
+
+
 class JobStateRefused(Refusal):
     """The job is in a state that does not allow the act."""
 

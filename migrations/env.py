@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import create_engine, text
 
+import domain.store.stripe_tables
 import domain.store.sync_tables  # noqa: F401 - adds its tables to the metadata
 import settings
 from domain.store.tables import metadata

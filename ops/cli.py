@@ -8,6 +8,8 @@ COMMANDS = {
     "audit": "ops.audit:audit",
     "dev": "ops.dev:dev",
     "packages": "ops.packages:packages",
+    "reconcile": "ops.reconcile:reconcile",
+    "refund": "ops.refund:refund",
     "seed": "ops.packages:seed",
     "token": "ops.dev:token",
 }

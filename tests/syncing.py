@@ -15,6 +15,8 @@ from workers.jobs import run_jobs
 from workers.notifier import Notifier
 from workers.resources import Resources
 from workers.schedule import record_renewals
+from workers.stripe_books import StripeBooks
+from workers.stripe_client import connect
 from workers.stripe_gateway import StripeGateway
 
 
@@ -32,9 +34,11 @@ class Letterbox(Notifier):
 
 def worker(database: Database, *, notifier: Notifier | None = None) -> Resources:
     """What a worker process has. The bell is silent; tests run the jobs themselves."""
+    client = connect("sk_test_1", api_base="http://127.0.0.1:1")
     return Resources(
         database=database,
-        stripe=StripeGateway("sk_test_1", api_base="http://127.0.0.1:1", database=database),
+        stripe=StripeGateway(client, database=database),
+        books=StripeBooks(client),
         bell=Bell("redis://127.0.0.1:1/0"),
         livemode=False,
         notifier=notifier,

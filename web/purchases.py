@@ -58,7 +58,7 @@ class Started(Model):
 
 
 class Purchase(Model):
-    """A purchase, as far as it has come."""
+    """A purchase, as far as it has come. `refundedEuroCents` is what of its price is with the buyer again."""
 
     id: UUID
     user_id: str
@@ -71,6 +71,7 @@ class Purchase(Model):
     metadata: dict[str, Any] | None
     created_at: Instant
     completed_at: Instant | None
+    refunded_euro_cents: int
     client_secret: str | None = None
     checkout_url: str | None = None
 

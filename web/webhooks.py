@@ -10,7 +10,7 @@ from flask import Response, request
 from pydantic import ConfigDict, StringConstraints
 
 from domain.operations.jobs import record
-from domain.rules.jobs import JobKind, NewJob
+from domain.rules.stripe_events import event_job
 from web.http import auth
 from web.http.api import Api
 from web.http.body import read_raw, refuse_traps
@@ -53,12 +53,7 @@ def stripe_event() -> Received | Response:
     refusal = _refusal(raw, request.headers.get("Stripe-Signature", ""))
     if refusal:
         return problem(400, "invalid_signature", "Invalid webhook", refusal, error="Invalid webhook")
-    new = NewJob(
-        kind=JobKind.STRIPE_EVENT,
-        key=f"stripe:{Event.model_validate_json(raw).id}",
-        payload={"event": json.loads(raw)},
-        request_id=request_id(),
-    )
+    new = event_job(json.loads(raw), request_id=request_id())
     with surroundings().database.begin() as store:
         recorded = record(store, new)
     surroundings().bell.ring(recorded.job)

@@ -15,6 +15,9 @@ from workers.sweeper import sweep
 EVERY: Final = {
     JobKind.AUDIT: timedelta(minutes=15),
     JobKind.PRUNE: timedelta(hours=1),
+    JobKind.RECONCILE: timedelta(minutes=10),
+    JobKind.RECONCILE_OBJECTS: timedelta(days=1),
+    JobKind.ABANDONED: timedelta(hours=1),
 }
 """Which kinds are recorded once per period of this length."""
 

@@ -1,14 +1,13 @@
 """Stripe, as this house uses it: every object that is wanted once is asked for with an idempotency key of ours.
 
-Stripe keeps the answer to a key for 24 hours, errors of its own (5xx) included. So a key that met a 5xx, or is older
-than 20 hours, is no longer asked with: we look for our object by its metadata first, then use the next key.
-The version of the API is the one this release of the stripe package is made for; its lock pins both.
+Stripe keeps the answer to a key for 24 hours, refusals and errors of its own (5xx) included. So a key that met one, or
+is older than 20 hours, is no longer asked with: we look for our object by its metadata first, then use the next key.
+A 5xx with `Stripe-Should-Retry: true` is not kept, so its key stays good.
 Source: https://docs.stripe.com/api/idempotent_requests
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -17,13 +16,11 @@ import stripe
 from domain.rules.purchases import CURRENCY, Purchase, StripeObjects
 from domain.store import Database
 from domain.store.purchases import next_stripe_key, spend_stripe_key, stripe_request
-from domain.units import UserId
-from workers.errors import FinalError, RetryableError
+from domain.units import EuroCents, UserId
+from workers.errors import FinalError
+from workers.stripe_client import is_kept, translated, wants_retry
 
-TIMEOUT_S: Final = 10
 CLOCK_SKEW: Final = timedelta(minutes=10)
-_SERVER_ERROR: Final = 500
-_FINAL_STATUSES: Final = frozenset({400, 404})
 
 T = TypeVar("T")
 
@@ -32,18 +29,13 @@ class StripeGateway:
     """Makes and finds our objects at Stripe.
 
     Args:
-        api_base: Where the API is; `None` is the real one.
+        client: See `workers.stripe_client.connect`.
         database: Where the generations of our idempotency keys are kept.
     """
 
-    def __init__(self, secret_key: str, *, api_base: str | None, database: Database) -> None:
+    def __init__(self, client: stripe.StripeClient, *, database: Database) -> None:
         self._database = database
-        self._client = stripe.StripeClient(
-            secret_key,
-            base_addresses={"api": api_base} if api_base else {},
-            max_network_retries=0,  # ours retry, with pauses kept in PostgreSQL
-            http_client=stripe.RequestsClient(timeout=TIMEOUT_S),
-        )
+        self._client = client
 
     def ensure_customer(self, user_id: UserId) -> str:
         """Make the user's one Stripe customer, or find it; returns its id. No name or e-mail address is sent."""
@@ -64,6 +56,24 @@ class StripeGateway:
         if purchase.redirects is None:
             return self._ensure_intent(purchase, customer_id)
         return self._ensure_session(purchase, customer_id)
+
+    def ensure_refund(self, purchase: Purchase, *, amount: EuroCents, reason: str, asked_before: EuroCents) -> str:
+        """Refund a part of a purchase, once for each sum that was asked for before; returns the refund's id."""
+        intent_id = purchase.stripe_payment_intent_id
+        if intent_id is None:
+            raise FinalError(f"purchase {purchase.id} has no PaymentIntent to refund")
+        mark = {"purchase_id": str(purchase.id), "asked_before": str(asked_before)}
+
+        def find(_since: datetime) -> str | None:
+            listed = self._client.v1.refunds.list({"payment_intent": intent_id, "limit": 100})
+            ours = (one.id for one in listed.auto_paging_iter() if mark.items() <= _metadata_of(one).items())
+            return next(ours, None)
+
+        def create(key: str) -> str:
+            wanted: Any = {"payment_intent": intent_id, "amount": amount, "reason": reason, "metadata": mark}
+            return self._client.v1.refunds.create(wanted, {"idempotency_key": key}).id
+
+        return self._once(f"refund:{purchase.id}:{asked_before}", find, create)
 
     def _ensure_intent(self, purchase: Purchase, customer_id: str) -> StripeObjects:
         def find(_since: datetime) -> StripeObjects | None:
@@ -105,7 +115,7 @@ class StripeGateway:
 
     def _once(self, subject: str, find: Callable[[datetime], T | None], create: Callable[[str], T]) -> T:
         """Make an object at most once, whatever Stripe or this process does in between."""
-        with _translated():
+        with translated():
             with self._database.begin() as store:
                 request = stripe_request(store, subject, now=datetime.now(UTC))
             if request.doubtful:
@@ -118,21 +128,10 @@ class StripeGateway:
             try:
                 return create(_key(subject, request.generation))
             except stripe.StripeError as error:
-                if (error.http_status or 0) >= _SERVER_ERROR:
+                if is_kept(error.http_status) and not wants_retry(error):
                     with self._database.begin() as store:
                         spend_stripe_key(store, request)
                 raise
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the library's errors into ours: what Stripe will never accept is final, all else is tried again."""
-    try:
-        yield
-    except stripe.StripeError as error:
-        message = f"Stripe: {error.user_message or type(error).__name__} (status {error.http_status})"
-        final = isinstance(error, stripe.InvalidRequestError) and error.http_status in _FINAL_STATUSES
-        raise (FinalError if final else RetryableError)(message) from error
 
 
 def _session(purchase: Purchase, customer_id: str) -> Any:

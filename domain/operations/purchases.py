@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.errors import NotFound, Parked
 from domain.ids import new_id
 from domain.operations.jobs import record
+from domain.operations.takebacks import level_credits
 from domain.rules.idempotency import ClientKey
 from domain.rules.jobs import JobKind, NewJob, Recorded
 from domain.rules.ledger import Movement, TransactionType
@@ -23,13 +24,11 @@ from domain.rules.purchases import (
     check_payment,
     next_status,
 )
+from domain.rules.takebacks import STRIPE_APP
 from domain.store import Store, ledger
 from domain.store import packages as package_rows
 from domain.store import purchases as rows
 from domain.units import UserId
-
-STRIPE_APP = "stripe"
-"""The `app_id` of transactions that Stripe's money caused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +108,26 @@ def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: d
     if payment.outcome is not PaymentOutcome.SUCCEEDED:
         return {"purchaseId": str(purchase.id), "status": status.value}
     credited = ledger.append(store, _credit(purchase, payment), now=now)
+    # A refund or dispute may have been told before the payment was.
+    level = level_credits(store, purchase.id, now=now)
     return {
-        "purchaseId": str(purchase.id),
         "status": status.value,
+        **level,
         "transactionId": str(credited.transaction.id),
         "alreadyCredited": credited.replayed,
     }
+
+
+def cancel_unpaid(store: Store, *, purchase_id: UUID, now: datetime) -> Mapping[str, Any]:
+    """Cancel a purchase for which nothing was made at Stripe. One that is paid after all completes all the same."""
+    purchase = rows.lock(store, purchase_id)
+    if purchase is None:
+        raise NotFound("Purchase")
+    status = purchase.status
+    if needs_payment(purchase):
+        status = next_status(status, PaymentOutcome.CANCELLED)
+        rows.set_status(store, purchase, status, payment_intent_id=None, now=now)
+    return {"purchaseId": str(purchase_id), "status": status.value}
 
 
 def _credit(purchase: Purchase, payment: PaymentFact) -> Movement:
@@ -143,6 +156,11 @@ def get_purchase(store: Store, purchase_id: UUID, *, owner: UserId | None = None
     if purchase is None or (owner is not None and purchase.user_id != owner):
         raise NotFound("Purchase")
     return purchase
+
+
+def purchase_of_payment(store: Store, payment_intent_id: str) -> UUID | None:
+    """Find the purchase that a PaymentIntent pays; nothing if it is not known here."""
+    return rows.of_payment(store, payment_intent_id)
 
 
 def purchases_of(

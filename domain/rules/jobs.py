@@ -39,6 +39,12 @@ class JobKind(StrEnum):
 
     PURCHASE = "purchase"
     STRIPE_EVENT = "stripe"
+    STRIPE_OBJECT = "stripe-object"
+    REFUND = "refund"
+    RECONCILE = "reconcile"
+    RECONCILE_OBJECTS = "reconcile-objects"
+    ABANDONED = "abandoned"
+    CANCEL = "cancel"
     PRUNE = "prune"
     AUDIT = "audit"
     ACTIVATE = "activate"
@@ -58,6 +64,10 @@ class JobKind(StrEnum):
         match self:
             case JobKind.PURCHASE | JobKind.STRIPE_EVENT | JobKind.PRUNE | JobKind.AUDIT:
                 return Queue.DEFAULT
+            case JobKind.STRIPE_OBJECT | JobKind.REFUND | JobKind.CANCEL | JobKind.ABANDONED:
+                return Queue.DEFAULT
+            case JobKind.RECONCILE | JobKind.RECONCILE_OBJECTS:
+                return Queue.DEFAULT
             case JobKind.ACTIVATE | JobKind.RESUME | JobKind.CHARGE_RECURRING:
                 return Queue.DEFAULT
             case JobKind.RENEW:
@@ -66,8 +76,12 @@ class JobKind(StrEnum):
                 return Queue.NOTIFY
 
 
-_OUTSIDE: Final = frozenset({JobKind.PURCHASE, JobKind.NOTIFY})
-LONG_KINDS: Final = frozenset({JobKind.AUDIT, JobKind.PRUNE})
+_OUTSIDE: Final = frozenset(
+    {JobKind.PURCHASE, JobKind.REFUND, JobKind.CANCEL, JobKind.RECONCILE, JobKind.RECONCILE_OBJECTS, JobKind.NOTIFY}
+)
+LONG_KINDS: Final = frozenset(
+    {JobKind.AUDIT, JobKind.PRUNE, JobKind.RECONCILE, JobKind.RECONCILE_OBJECTS, JobKind.ABANDONED}
+)
 """Kinds that read or delete much: they are leased for `LONG_LEASE`."""
 
 

@@ -48,7 +48,13 @@ class Redirects:
 
 @dataclass(frozen=True, kw_only=True)
 class Purchase:
-    """A package a user wants, with the credits and the price of the moment it was asked for."""
+    """A package a user wants, with the credits and the price of the moment it was asked for.
+
+    Attributes:
+        refunded_euro_cents: What of the price is with the buyer again, by refunds and disputes.
+        taken_back_credits: The credits that went with it.
+        takeback_movements: How often credits moved for that; the number in the last movement's key.
+    """
 
     id: UUID
     user_id: UserId
@@ -66,6 +72,9 @@ class Purchase:
     metadata: Mapping[str, Any] | None
     created_at: datetime
     completed_at: datetime | None
+    refunded_euro_cents: EuroCents
+    taken_back_credits: Credits
+    takeback_movements: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +89,9 @@ class StripeObjects:
 
 
 class PaymentOutcome(StrEnum):
-    """What Stripe says about the payment of a purchase."""
+    """What Stripe says about the payment of a purchase. `waiting` is on its way, or waits for the buyer."""
 
+    WAITING = "waiting"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -126,6 +136,8 @@ def check_payment(purchase: Purchase, payment: PaymentFact, *, livemode: bool) -
 def next_status(status: PurchaseStatus, outcome: PaymentOutcome) -> PurchaseStatus:
     """Tell the status a fact leads to. Facts come in any order and any number: money received wins over all."""
     match outcome:
+        case PaymentOutcome.WAITING:
+            return status
         case PaymentOutcome.SUCCEEDED:
             return status if status is PurchaseStatus.REFUNDED else PurchaseStatus.COMPLETED
         case PaymentOutcome.FAILED:

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.rules.purchases import Package, Purchase, PurchaseStatus, Redirects, StripeObjects
+from domain.rules.takebacks import Level
 from domain.store.database import Store
-from domain.store.tables import purchases, stripe_customers, stripe_requests
+from domain.store.tables import jobs, purchases, stripe_customers, stripe_requests
 from domain.units import UserId
 
 KEY_LIFE: Final = timedelta(hours=20)
@@ -93,6 +94,40 @@ def set_status(
     )
 
 
+def set_level(store: Store, purchase: Purchase, level: Level) -> None:
+    """Write how much of a locked, paid purchase has gone back."""
+    store.run(
+        update(purchases)
+        .where(purchases.c.id == purchase.id)
+        .values(
+            status=level.status.value,
+            refunded_euro_cents=level.refunded,
+            taken_back_credits=level.taken_back,
+            takeback_movements=purchase.takeback_movements + (level.movement is not None),
+        )
+    )
+
+
+def of_payment(store: Store, payment_intent_id: str) -> UUID | None:
+    """Find the purchase that a PaymentIntent pays; nothing if it is not known here."""
+    wanted = select(purchases.c.id).where(purchases.c.stripe_payment_intent_id == payment_intent_id)
+    purchase_id: UUID | None = store.run(wanted).scalar()
+    return purchase_id
+
+
+def abandoned(store: Store, *, before: datetime, without: str, most: int) -> list[UUID]:
+    """Find the oldest unpaid purchases made before a moment.
+
+    Args:
+        without: Leaves out those with a job of the key `<without>:<purchase>`.
+    """
+    asked = select(jobs.c.id).where(jobs.c.key == func.concat(without, ":", purchases.c.id)).exists()
+    unpaid = purchases.c.status.in_([literal_column("'pending'"), literal_column("'failed'")])  # as the index has them
+    wanted = select(purchases.c.id).where(unpaid, purchases.c.created_at < before, ~asked)
+    found: list[UUID] = list(store.run(wanted.order_by(purchases.c.created_at).limit(most)).scalars())
+    return found
+
+
 def customer_of(store: Store, user_id: UserId) -> str | None:
     """Read the id of a user's Stripe customer, if there is one."""
     customer: str | None = store.run(
@@ -166,4 +201,7 @@ def _purchase(row: Row[Any]) -> Purchase:
         metadata=row.metadata,
         created_at=row.created_at,
         completed_at=row.completed_at,
+        refunded_euro_cents=row.refunded_euro_cents,
+        taken_back_credits=row.taken_back_credits,
+        takeback_movements=row.takeback_movements,
     )

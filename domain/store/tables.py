@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0004"
 """The migration this code needs. The service refuses to run on an older database."""
 
 metadata = MetaData()
@@ -123,9 +123,13 @@ purchases = Table(
     _json("metadata"),
     _instant("created_at"),
     _instant("completed_at", nullable=True),
+    _number("refunded_euro_cents", default=0),
+    _number("taken_back_credits", default=0),
+    Column("takeback_movements", Integer, nullable=False, server_default="0"),
     UniqueConstraint("stripe_payment_intent_id", name="purchases_payment_intent_key"),
     UniqueConstraint("stripe_checkout_session_id", name="purchases_checkout_session_key"),
     Index("purchases_user", "user_id", text("created_at DESC"), text("id DESC")),
+    Index("purchases_unpaid", "created_at", postgresql_where=text("status IN ('pending', 'failed')")),
     schema="credits",
 )
 

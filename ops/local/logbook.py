@@ -8,6 +8,9 @@ from pathlib import Path
 LINE_MAX = 300
 TOLD_BY_KEEP = {"ended", "killed orphans", "not started"}
 LOUD = re.compile(r"\b(WARN(ING)?|ERROR|CRITICAL|FATAL|PANIC|Traceback)\b")
+# Loud, but nothing to attend to: PostgreSQL answering us while it starts, and granian's opinion of our threads.
+EXPECTED = re.compile(r"database system is (starting up|not yet accepting)|Configuration allows spawning up to")
+DIGITS = re.compile(r"\d+")
 
 
 class Logbook:
@@ -23,17 +26,22 @@ class Logbook:
             self._seen[file] = file.stat().st_size
 
     def worth_showing(self) -> Iterator[tuple[str, str]]:
-        """Give the new lines that need attention, each with the name of who wrote it."""
+        """Give the new lines that need attention, each with the name of who wrote it.
+
+        Of lines that differ in numbers only, such as times, the first stands for all.
+        """
         for file in sorted(self._directory.glob("*.log")):
-            for line in self._added(file):
-                if needs_attention(line):
-                    yield file.stem, line[:LINE_MAX]
+            alike: dict[str, list[str]] = {}
+            for line in filter(needs_attention, self._added(file)):
+                alike.setdefault(DIGITS.sub("", line), []).append(line)
+            for first, *others in alike.values():
+                yield file.stem, first[:LINE_MAX] + (f" (and {len(others)} more)" if others else "")
 
     def _added(self, file: Path) -> list[str]:
         with file.open("rb") as opened:
             opened.seek(self._seen.get(file, 0))
-            complete, _, _ = opened.read().rpartition(b"\n")
-        self._seen[file] = self._seen.get(file, 0) + len(complete) + (1 if complete else 0)
+            complete, newline, _ = opened.read().rpartition(b"\n")
+        self._seen[file] = self._seen.get(file, 0) + len(complete) + len(newline)
         return complete.decode(errors="replace").splitlines()
 
 
@@ -42,7 +50,7 @@ def needs_attention(line: str) -> bool:
     try:
         told = json.loads(line)
     except ValueError:
-        return LOUD.search(line) is not None
+        return LOUD.search(line) is not None and EXPECTED.search(line) is None
     if not isinstance(told, dict):
         return False
     is_keeping = told.get("logger") == "keep" and told.get("event") in TOLD_BY_KEEP

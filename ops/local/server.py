@@ -16,6 +16,7 @@ from ops.local import ports, processes, tether
 READY_WITHIN_S = 60.0
 START_TRIES = 4
 RETRY_AFTER_S = 0.5
+LOOK_EVERY_S = 0.05
 LOG_TAIL_BYTES = 4_000
 
 
@@ -154,7 +155,7 @@ class Server(abc.ABC):
         while not (self.is_running and self.is_ready()):
             if not self.is_running or time.monotonic() > deadline:
                 raise ServerFailed(f"{self.name} did not become ready; the end of {self.log_file}:\n{self.log_tail()}")
-            time.sleep(0.02)
+            time.sleep(LOOK_EVERY_S)
 
     def stop(self) -> None:
         """Ask the server to end, and wait until it and all its children have. Stopping twice does nothing."""

@@ -22,6 +22,7 @@ Part = Literal["postgres", "valkey", "stripe", "issuer", "processes"]
 EVERYTHING: tuple[Part, ...] = get_args(Part)
 DATABASE = "mana_credits"
 READY_WITHIN_S = 60.0
+ENDS_WITHIN_S_UNREADY = 2.0
 # Variables of the service that must not come in from the shell of whoever starts the stack.
 FOREIGN = ("MANA_SERVICE_KEY_PREVIOUS", "MANA_NOTIFY_URL", "TRUSTED_PROXIES", "PROMETHEUS_MULTIPROC_DIR")
 
@@ -111,6 +112,9 @@ class LocalStack:
                 self._start_processes()
                 self.wait_until_ready()
         except BaseException:  # also Ctrl-C: leave nothing running
+            for process in self.processes.values():
+                # granian's workers do not hear SIGTERM while they load the application; nothing is lost by SIGKILL.
+                process.ends_within_s = ENDS_WITHIN_S_UNREADY
             self.stop()
             raise
         return self

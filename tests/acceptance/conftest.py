@@ -1,6 +1,9 @@
 """The whole service as it runs: the Procfile's processes, PostgreSQL, Valkey, the local Stripe, an issuer."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +19,8 @@ from stripe import StripeClient
 from domain.operations.audit import violations
 from domain.store import Database
 from ops.local.stack import LocalStack
-from tests.conftest import sqlalchemy_url
+from tests.acceptance.real_stripe import real_stripe_environment
+from tests.conftest import ROOT, sqlalchemy_url
 
 T = TypeVar("T")
 
@@ -38,9 +42,13 @@ class Service:
     stripe: StripeClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.stripe = StripeClient(
-            self.stack.env["STRIPE_SECRET_KEY"], base_addresses={"api": self.stack.env["STRIPE_API_BASE"]}
-        )
+        base = self.stack.env["STRIPE_API_BASE"]
+        self.stripe = StripeClient(self.stack.env["STRIPE_SECRET_KEY"], base_addresses={"api": base} if base else {})
+
+    @property
+    def is_on_real_stripe(self) -> bool:
+        """Whether Stripe's own test mode is used, see `tests.acceptance.real_stripe`."""
+        return not self.stack.env["STRIPE_API_BASE"]
 
     def call(self, method: str, path: str, body: Any = None, *, user: str | None = None, **headers: str) -> Answer:
         """Send a request as a user, or as a service; header names with `_` for `-`."""
@@ -78,7 +86,39 @@ class Service:
     def pay(self, client_secret: str, card: str = "pm_card_visa") -> None:
         """Pay a PaymentIntent at the local Stripe, as the buyer's browser would."""
         intent_id = client_secret.partition("_secret_")[0]
-        self.stripe.v1.payment_intents.confirm(intent_id, {"payment_method": card})
+        back = f"{self.stack.base_url}/done"  # only redirecting methods go there
+        self.stripe.v1.payment_intents.confirm(intent_id, {"payment_method": card, "return_url": back})
+
+    def control(self, method: str, path: str, **body: Any) -> Any:
+        """Ask the local Stripe's control API."""
+        url = f"{self.stack.stripe.url()}/_control{path}"
+        told = {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, json.dumps(body).encode(), told, method=method)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `mana-credits` as an operator does."""
+        return subprocess.run(
+            [sys.executable, "-m", "ops.cli", *words],
+            cwd=ROOT,
+            env={**os.environ, **self.stack.env},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def heard(self, act: Callable[[], T], wanted: T) -> T:
+        """Wait until what happened at Stripe has its effect here: by webhook, or by reconciling with the real one."""
+
+        def look() -> T:
+            if self.is_on_real_stripe:
+                # 1 is fine: the account may know purchases of an earlier run, which wait for a person.
+                assert self.command("reconcile", "--since", "1h").returncode in {0, 1}
+            return act()
+
+        return eventually(look, lambda found: found == wanted, within_s=120 if self.is_on_real_stripe else 30)
 
     def purchase(self, user: str, purchase_id: str) -> Any:
         """Read a purchase."""
@@ -112,7 +152,9 @@ def eventually(act: Callable[[], T], wanted: Callable[[T], bool] = bool, *, with
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One stack for all acceptance tests of the run."""
-    with LocalStack(tmp_path_factory.mktemp("stack"), postgres_settings={"fsync": "off"}) as stack:
+    environment = real_stripe_environment(os.environ)
+    directory = tmp_path_factory.mktemp("stack")
+    with LocalStack(directory, environment=environment, postgres_settings={"fsync": "off"}) as stack:
         yield Service(stack)
 
 

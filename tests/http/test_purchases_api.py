@@ -116,6 +116,7 @@ def test_a_pending_purchase_can_be_followed(api: Api, starter: Offer) -> None:
         "status": "pending",
         "metadata": None,
         "completedAt": None,
+        "refundedEuroCents": 0,
         "clientSecret": None,
         "checkoutUrl": None,
     }

@@ -110,6 +110,9 @@ def purchase(**facts: object) -> Purchase:
         "metadata": None,
         "created_at": datetime(2026, 11, 21, tzinfo=UTC),
         "completed_at": None,
+        "refunded_euro_cents": 0,
+        "taken_back_credits": 0,
+        "takeback_movements": 0,
     }
     return Purchase(**{**known, **facts})  # type: ignore[arg-type]
 

@@ -13,6 +13,7 @@ from domain.errors import (
     JobStateRefused,
     KeyReused,
     NotFound,
+    NotRefundable,
     Refusal,
     SyncAlreadyActive,
     SyncGifted,
@@ -24,6 +25,7 @@ from domain.store import UnfitDatabase
 STATUSES: Final[Mapping[str, int]] = {
     InsufficientCredits.code: 402,
     NotFound.code: 404,
+    NotRefundable.code: 400,
     JobStateRefused.code: 400,
     KeyReused.code: 422,
     SyncAlreadyActive.code: 400,

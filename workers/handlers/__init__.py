@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from domain.rules.jobs import JobKind
-from workers.handlers.purchases import open_payment
-from workers.handlers.stripe_events import settle_event
+from workers.handlers.purchases import cancel_purchase, find_abandoned, open_payment, refund_purchase
+from workers.handlers.reconciliation import reconcile, reconcile_objects
+from workers.handlers.stripe_events import settle_event, settle_object
 from workers.handlers.sync import RENEWALS_TOGETHER, activate_sync, charge_recurring, notify, renew_one, resume_sync
 from workers.handlers.upkeep import audit, prune
 from workers.jobs import Handler, TogetherHandler
@@ -13,6 +14,12 @@ from workers.jobs import Handler, TogetherHandler
 HANDLERS: Final[Mapping[JobKind, Handler]] = {
     JobKind.PURCHASE: open_payment,
     JobKind.STRIPE_EVENT: settle_event,
+    JobKind.STRIPE_OBJECT: settle_object,
+    JobKind.REFUND: refund_purchase,
+    JobKind.RECONCILE: reconcile,
+    JobKind.RECONCILE_OBJECTS: reconcile_objects,
+    JobKind.ABANDONED: find_abandoned,
+    JobKind.CANCEL: cancel_purchase,
     JobKind.PRUNE: prune,
     JobKind.AUDIT: audit,
     JobKind.ACTIVATE: activate_sync,

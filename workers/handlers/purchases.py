@@ -1,13 +1,19 @@
-"""Jobs of kind `purchase`: make at Stripe what the buyer will pay."""
+"""Jobs about purchases: make at Stripe what the buyer will pay, refund it, end what nobody pays."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from domain.operations.jobs import Write
-from domain.operations.purchases import attach_payment, get_purchase
+from domain.operations.purchases import attach_payment, cancel_unpaid, get_purchase
+from domain.operations.reconciliation import record_cancellations
 from domain.rules.jobs import Job
+from domain.rules.purchases import PurchaseStatus
+from domain.store import Store
 from domain.store import purchases as purchase_rows
+from workers.handlers.stripe_events import facts_shown, settle
 from workers.resources import Resources
 
 
@@ -22,8 +28,57 @@ def open_payment(job: Job, with_: Resources) -> Write:
         purchase = get_purchase(store, purchase_id)
         customer_id = purchase_rows.customer_of(store, purchase.user_id)
     if customer_id is None:
-        customer_id = with_.stripe.ensure_customer(purchase.user_id)
+        made_id = with_.stripe.ensure_customer(purchase.user_id)
         with with_.database.begin() as store:
-            purchase_rows.set_customer(store, purchase.user_id, customer_id, now=datetime.now(UTC))
+            purchase_rows.set_customer(store, purchase.user_id, made_id, now=datetime.now(UTC))
+            # The first one written stays, whoever wrote it.
+            customer_id = purchase_rows.customer_of(store, purchase.user_id) or made_id
     made = with_.stripe.ensure_payment(purchase, customer_id)
     return partial(attach_payment, purchase_id=purchase_id, made=made)
+
+
+def refund_purchase(job: Job, with_: Resources) -> Write:
+    """Ask Stripe for a refund. The credits go back when Stripe tells of it, as for a refund of any other origin.
+
+    A crash after the call leaves a refund whose event does the rest; the next try finds the same refund by its key.
+    """
+    told = job.payload
+    with with_.database.single() as store:
+        purchase = get_purchase(store, UUID(told["purchaseId"]))
+    refund_id = with_.stripe.ensure_refund(
+        purchase, amount=told["amount"], reason=told["reason"], asked_before=told["askedBefore"]
+    )
+    return lambda _store: {"purchaseId": told["purchaseId"], "refundId": refund_id, "amount": told["amount"]}
+
+
+def find_abandoned(_job: Job, with_: Resources) -> Write:
+    """Record a job for each purchase that nobody paid within a day, a batch in a transaction."""
+    found = 0
+    while True:
+        with with_.database.begin() as store:
+            fresh = record_cancellations(store, now=datetime.now(UTC))
+        with_.bell.ring(*fresh)
+        found += len(fresh)
+        if not fresh:
+            return lambda _store: {"found": found}
+
+
+def cancel_purchase(job: Job, with_: Resources) -> Write:
+    """End a purchase that nobody paid, at Stripe first; one that is paid or on its way there is left to its events.
+
+    A crash after the call leaves something cancelled at Stripe, which its event tells, and the next try sees.
+    """
+    purchase_id = UUID(job.payload["purchaseId"])
+    with with_.database.single() as store:
+        purchase = get_purchase(store, purchase_id)
+    if purchase.status not in {PurchaseStatus.PENDING, PurchaseStatus.FAILED}:
+        return partial(_as_it_is, status=purchase.status)
+    ended = with_.books.end_unpaid(purchase)
+    if ended is None:
+        return partial(cancel_unpaid, purchase_id=purchase_id, now=datetime.now(UTC))
+    told = facts_shown(ended, with_)
+    return partial(settle, told=told, livemode=with_.livemode, now=datetime.now(UTC))
+
+
+def _as_it_is(_store: Store, *, status: PurchaseStatus) -> Mapping[str, Any]:
+    return {"status": status.value}

@@ -1,89 +1,116 @@
-"""Jobs of kind `stripe`: a stored event, read for the fact it tells.
+"""Jobs of kinds `stripe` and `stripe-object`: a stored event, or an object of Stripe's, read for the facts it tells.
 
-Facts, not events, are what counts: `payment_intent.succeeded` and `checkout.session.completed` may tell the same one.
-Event types: https://docs.stripe.com/api/events/types
+Whatever is asked of Stripe here only reads; a crash at any point leaves nothing behind, and the next try reads again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from domain.operations.jobs import Write
-from domain.operations.purchases import settle_payment
+from domain.operations.purchases import purchase_of_payment, settle_payment
+from domain.operations.reconciliation import check_still_paid
+from domain.operations.takebacks import note_takeback
 from domain.rules.jobs import Job
-from domain.rules.purchases import PaymentFact, PaymentOutcome
+from domain.rules.purchases import PaymentFact
+from domain.rules.takebacks import TakebackFact
 from domain.store import Store
+from workers import stripe_facts as facts
 from workers.resources import Resources
+from workers.stripe_books import Stream
 
-PAYMENT_INTENT_OUTCOMES: Final = {
-    "payment_intent.succeeded": PaymentOutcome.SUCCEEDED,
-    "payment_intent.payment_failed": PaymentOutcome.FAILED,
-    "payment_intent.canceled": PaymentOutcome.CANCELLED,
-}
-
-SESSION_OUTCOMES: Final = {
-    "checkout.session.completed": PaymentOutcome.SUCCEEDED,
-    "checkout.session.async_payment_succeeded": PaymentOutcome.SUCCEEDED,
-    "checkout.session.async_payment_failed": PaymentOutcome.FAILED,
-    "checkout.session.expired": PaymentOutcome.CANCELLED,
-}
+Fact = PaymentFact | TakebackFact
 
 
 def settle_event(job: Job, with_: Resources) -> Write:
-    """Let the event's fact change its purchase. Events of other objects and types are done as they are."""
-    fact = fact_of(job.payload["event"])
-    if fact is None:
-        return ignore
-    return partial(settle_payment, payment=fact, livemode=with_.livemode, now=datetime.now(UTC))
+    """Let the event's facts change their purchase. Events of other objects and types are done as they are."""
+    return partial(settle, told=facts_of(job.payload["event"], with_), livemode=with_.livemode, now=datetime.now(UTC))
 
 
-def ignore(_store: Store) -> Mapping[str, Any]:
-    """Change nothing: the event is kept, and is none of ours."""
-    return {"ignored": True}
+def settle_object(job: Job, with_: Resources) -> Write:
+    """Let an object of Stripe's, as it is now, change its purchase, as the event that was never made would have.
 
-
-def fact_of(event: Mapping[str, Any]) -> PaymentFact | None:
-    """Read the fact an event tells about one of our purchases; nothing if it tells none.
-
-    Args:
-        event: An Event object of Stripe's API, as JSON.
+    Raises:
+        Parked: Stripe does not have the money of a purchase that was credited.
     """
+    found = with_.books.fetch(Stream(job.payload["stream"]), job.payload["id"])
+    told = facts_shown(found, with_)
+    return partial(_settle_shown, told=told, livemode=with_.livemode, now=datetime.now(UTC))
+
+
+def settle(store: Store, *, told: Sequence[Fact], livemode: bool, now: datetime) -> Mapping[str, Any]:
+    """Let facts change their purchases, in the transaction that ends the job."""
+    results = [_settle_one(store, fact, livemode=livemode, now=now) for fact in told]
+    match results:
+        case []:
+            return {"ignored": True}
+        case [one]:
+            return one
+        case _:
+            return {**results[-1], "facts": results}
+
+
+def facts_of(event: facts.Document, with_: Resources) -> list[Fact]:
+    """Read the facts an event tells about our purchases; none if it is about something else."""
     kind, found = event["type"], event["data"]["object"]
-    purchase_id = purchase_of(found)
+    if kind == facts.CHARGE_REFUNDED:
+        return _refunds_of_charge(found, with_, livemode=event["livemode"])
+    if kind in facts.TAKEBACK_EVENTS:
+        return _takebacks([found], _purchase_behind(found, with_), livemode=event["livemode"])
+    payment = facts.payment_told(event)
+    return [payment] if payment else []
+
+
+def facts_shown(found: facts.Document, with_: Resources) -> list[Fact]:
+    """Read the facts an object shows as it is now."""
+    if found["object"] in {Stream.INTENTS, Stream.SESSIONS}:
+        payment = facts.payment_shown(found)
+        return [payment] if payment else []
+    # A refund does not say its mode; what our key lists is of its mode.
+    livemode = bool(found.get("livemode", with_.livemode))
+    return _takebacks([found], _purchase_behind(found, with_), livemode=livemode)
+
+
+def _settle_one(store: Store, fact: Fact, *, livemode: bool, now: datetime) -> Mapping[str, Any]:
+    match fact:
+        case PaymentFact():
+            return settle_payment(store, payment=fact, livemode=livemode, now=now)
+        case TakebackFact():
+            return note_takeback(store, fact=fact, livemode=livemode, now=now)
+
+
+def _settle_shown(store: Store, *, told: Sequence[Fact], livemode: bool, now: datetime) -> Mapping[str, Any]:
+    for fact in told:
+        if isinstance(fact, PaymentFact):
+            check_still_paid(store, fact)
+    return settle(store, told=told, livemode=livemode, now=now)
+
+
+def _refunds_of_charge(charge: facts.Document, with_: Resources, *, livemode: bool) -> list[Fact]:
+    """A charge tells only how much of it was refunded: its refunds are asked for, each a fact of its own."""
+    payment_intent_id = facts.payment_intent_of(charge)
+    purchase_id = _purchase_behind(charge, with_)
+    if payment_intent_id is None or purchase_id is None:
+        return []
+    return _takebacks(with_.books.refunds_of(payment_intent_id), purchase_id, livemode=livemode)
+
+
+def _takebacks(found: Sequence[facts.Document], purchase_id: UUID | None, *, livemode: bool) -> list[Fact]:
     if purchase_id is None:
+        return []
+    return [facts.takeback_shown(one, purchase_id=purchase_id, livemode=livemode) for one in found]
+
+
+def _purchase_behind(found: facts.Document, with_: Resources) -> UUID | None:
+    """Find the purchase of a refund, dispute, warning or charge; nothing if its payment is not ours.
+
+    The PaymentIntent of a Checkout is not known here before it is paid, so Stripe is asked where we do not know.
+    """
+    payment_intent_id = facts.payment_intent_of(found)
+    if payment_intent_id is None:
         return None
-    if kind in PAYMENT_INTENT_OUTCOMES:
-        return PaymentFact(
-            purchase_id=purchase_id,
-            outcome=PAYMENT_INTENT_OUTCOMES[kind],
-            payment_intent_id=found["id"],
-            amount=found["amount"],
-            currency=found["currency"],
-            livemode=event["livemode"],
-        )
-    if kind in SESSION_OUTCOMES and not _is_still_unpaid(kind, found):
-        return PaymentFact(
-            purchase_id=purchase_id,
-            outcome=SESSION_OUTCOMES[kind],
-            payment_intent_id=found.get("payment_intent"),
-            amount=found["amount_total"],
-            currency=found["currency"],
-            livemode=event["livemode"],
-        )
-    return None
-
-
-def purchase_of(found: Mapping[str, Any]) -> UUID | None:
-    """Read our purchase id from a PaymentIntent or Checkout Session; nothing if the object is not ours."""
-    told = (found.get("metadata") or {}).get("purchase_id") or found.get("client_reference_id")
-    try:
-        return UUID(told) if told else None
-    except ValueError:
-        return None
-
-
-def _is_still_unpaid(kind: str, session: Mapping[str, Any]) -> bool:
-    """A session of a slow payment method completes unpaid; its money is told by a later event."""
-    return kind == "checkout.session.completed" and session.get("payment_status") != "paid"
+    with with_.database.single() as store:
+        known = purchase_of_payment(store, payment_intent_id)
+    return known or facts.purchase_of(with_.books.fetch(Stream.INTENTS, payment_intent_id))

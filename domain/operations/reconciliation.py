@@ -1,0 +1,99 @@
+"""Comparing with Stripe: what it lists against what is known here, and purchases that nobody paid."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from domain.errors import Parked
+from domain.operations.jobs import record, record_all
+from domain.rules.jobs import Job, JobKind, NewJob
+from domain.rules.purchases import PaymentFact, PaymentOutcome, check_payment, next_status
+from domain.rules.takebacks import PAID, TakebackState
+from domain.store import Store
+from domain.store import purchases as purchase_rows
+from domain.store import takebacks as takeback_rows
+
+OVERLAP: Final = timedelta(minutes=15)
+"""How far a run looks back behind the newest event of the run before: Stripe may list an event a little late."""
+
+FIRST_RUN: Final = timedelta(hours=24)
+EVENTS_KEPT: Final = timedelta(days=30)
+"""How long Stripe lists an event (https://docs.stripe.com/api/events)."""
+
+ABANDONED_AFTER: Final = timedelta(hours=24)
+BATCH: Final = 200
+
+
+def events_since(store: Store, *, now: datetime) -> datetime:
+    """Tell from when on the next run shall list Stripe's events."""
+    seen = takeback_rows.seen_until(store)
+    begin = now - FIRST_RUN if seen is None else seen - OVERLAP
+    return max(begin, now - EVENTS_KEPT)
+
+
+def payment_differs(store: Store, payment: PaymentFact, *, livemode: bool) -> bool:
+    """Tell whether a payment, as Stripe shows it now, says other than the database, or contradicts it."""
+    purchase = purchase_rows.find(store, payment.purchase_id)
+    if purchase is None:
+        return True
+    try:
+        check_payment(purchase, payment, livemode=livemode)
+        check_still_paid(store, payment)
+    except Parked:
+        return True
+    return next_status(purchase.status, payment.outcome) is not purchase.status
+
+
+def check_still_paid(store: Store, payment: PaymentFact) -> None:
+    """Make sure that Stripe has the money of a purchase that was credited.
+
+    Args:
+        payment: As Stripe shows it now, not as some event told it once.
+
+    Raises:
+        Parked: the purchase is credited, and Stripe says that it is not paid.
+    """
+    purchase = purchase_rows.find(store, payment.purchase_id)
+    if purchase is not None and purchase.status in PAID and payment.outcome is not PaymentOutcome.SUCCEEDED:
+        raise Parked(f"Purchase {purchase.id} is credited, and its payment at Stripe is {payment.outcome.value}")
+
+
+def takeback_differs(store: Store, stripe_id: str, state: TakebackState) -> bool:
+    """Tell whether a refund or dispute, as Stripe shows it now, is further than the database knows."""
+    known = takeback_rows.find(store, stripe_id)
+    return known is None or known.state.rank < state.rank
+
+
+def record_cancellations(store: Store, *, now: datetime) -> list[Job]:
+    """Record a job for each of a batch of purchases that nobody paid within a day; returns those jobs.
+
+    One job a day and purchase: what waits for a bank is looked at again tomorrow.
+    """
+    day = f"cancel:{now:%Y-%m-%d}"
+    found = purchase_rows.abandoned(store, before=now - ABANDONED_AFTER, without=day, most=BATCH)
+    return record_all(store, [_cancellation(purchase_id, day) for purchase_id in found])
+
+
+def request_reconciliation(store: Store, *, since: datetime | None, objects: bool, now: datetime) -> Job:
+    """Record a reconciliation asked for by a person.
+
+    Args:
+        since: From when on to list; nothing is 24 hours, or 30 days for objects.
+        objects: Compare the objects themselves instead of listing events.
+    """
+    kind = JobKind.RECONCILE_OBJECTS if objects else JobKind.RECONCILE
+    begin = since or now - (EVENTS_KEPT if objects else FIRST_RUN)
+    payload: dict[str, Any] = {"since": begin.isoformat(), "byHand": True}
+    return record(store, NewJob(kind=kind, key=f"{kind}:by-hand:{now.isoformat()}", payload=payload)).job
+
+
+def end_listing(store: Store, *, newest: datetime | None, following: Sequence[NewJob]) -> list[Job]:
+    """End a part of a listing: record the job that goes on, or move the cursor when all has been listed."""
+    if newest is not None and not following:
+        takeback_rows.move_cursor(store, newest)
+    return record_all(store, following)
+
+
+def _cancellation(purchase_id: UUID, day: str) -> NewJob:
+    return NewJob(kind=JobKind.CANCEL, key=f"{day}:{purchase_id}", payload={"purchaseId": str(purchase_id)})

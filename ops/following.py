@@ -1,0 +1,39 @@
+"""Following a recorded job from the command line, until a worker has ended it."""
+
+import sys
+import time
+from uuid import UUID
+
+import settings
+from domain.operations.jobs import find_job
+from domain.rules.jobs import Job, JobState
+from domain.store import Database
+from workers.broker import Bell
+
+PAUSE_S = 0.2
+PATIENCE_S = 600.0
+
+
+def ring(job: Job) -> None:
+    """Tell the workers. Without a bell they find the job within seconds all the same."""
+    Bell(settings.load().redis_url).ring(job)
+
+
+def ended(database: Database, job_id: UUID) -> Job:
+    """Wait for a job's end; gives up with a message when no worker takes it."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        with database.single() as store:
+            job = find_job(store, job_id, owner=None)
+        if job.state is not JobState.PENDING:
+            return job
+        time.sleep(PAUSE_S)
+    sys.exit(f"Job {job_id} is still pending after {PATIENCE_S:.0f} s; is a worker running?")
+
+
+def refuse_unless_done(job: Job) -> Job:
+    """End the command with the job's problem, unless it is done."""
+    if job.state is not JobState.DONE:
+        detail = (job.problem or {}).get("detail", "no detail")
+        sys.exit(f"Job {job.id} is {job.state.value}: {detail}")
+    return job

@@ -1,0 +1,110 @@
+import json
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from flask.testing import FlaskClient
+
+from ops.local.issuer import create_app
+from ops.local.signing import KeyRing, SigningKey, mint
+
+URL = "http://127.0.0.1:24000"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "issuer" / "keys.json"
+
+
+@pytest.fixture
+def client(file: Path) -> FlaskClient:
+    return create_app(KeyRing(file), issuer=URL).test_client()
+
+
+def verified(client: FlaskClient, token: str) -> dict[str, Any]:
+    published = jwt.PyJWKSet.from_dict(client.get("/api/auth/jwks").get_json())
+    key = published[jwt.get_unverified_header(token)["kid"]]
+    claims: dict[str, Any] = jwt.decode(
+        token, key, algorithms=["EdDSA"], audience="mana", issuer=URL, options={"require": ["exp", "iat", "sub"]}
+    )
+    return claims
+
+
+def test_a_token_is_verified_by_the_published_keys(client: FlaskClient) -> None:
+    asked = {"sub": "u-1", "email": "u@example.com", "name": "U", "role": "admin", "expiresInSeconds": 60}
+
+    claims = verified(client, client.post("/token", json=asked).get_json()["token"])
+
+    assert claims.pop("exp") - claims.pop("iat") == 60
+    assert claims == {
+        "sub": "u-1",
+        "email": "u@example.com",
+        "email_verified": True,
+        "name": "U",
+        "role": "admin",
+        "iss": URL,
+        "aud": "mana",
+    }
+
+
+def test_tokens_from_before_and_after_a_rotation_are_verified(client: FlaskClient) -> None:
+    before = client.post("/token", json={"sub": "u-1"}).get_json()["token"]
+
+    key_id = client.post("/rotate").get_json()["kid"]
+    after = client.post("/token", json={"sub": "u-1"}).get_json()["token"]
+
+    assert jwt.get_unverified_header(after)["kid"] == key_id
+    assert jwt.get_unverified_header(before)["kid"] != key_id
+    assert verified(client, before)["sub"] == verified(client, after)["sub"] == "u-1"
+
+
+def test_keys_outlive_the_issuer_in_a_file_only_its_owner_reads(client: FlaskClient, file: Path) -> None:
+    token = client.post("/token", json={"sub": "u-1"}).get_json()["token"]
+
+    restarted = create_app(KeyRing(file), issuer=URL).test_client()
+
+    assert verified(restarted, token)["sub"] == "u-1"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_no_private_key_is_published(client: FlaskClient, file: Path) -> None:
+    (secret,) = json.loads(file.read_text()).values()
+
+    published = client.get("/api/auth/jwks")
+
+    assert set(published.get_json()["keys"][0]) == {"kty", "crv", "x", "kid", "alg", "use"}
+    assert secret.rstrip("=") not in published.text
+
+
+def test_a_token_of_another_key_is_not_verified(client: FlaskClient) -> None:
+    token = mint(SigningKey.generate(), issuer=URL, sub="u-1")
+
+    with pytest.raises(KeyError):
+        verified(client, token)
+
+
+@pytest.mark.parametrize("asked", [{}, {"sub": ""}, {"sub": "u", "more": 1}, {"sub": "u", "expiresInSeconds": 0}, []])
+def test_a_wish_that_cannot_be_meant_is_refused(client: FlaskClient, asked: object) -> None:
+    answer = client.post("/token", json=asked)
+
+    assert answer.status_code == 400
+    assert answer.get_json()["detail"]
+
+
+def test_the_page_gives_a_token_without_a_script(client: FlaskClient) -> None:
+    page = client.get("/").text
+    filled = client.post("/", data={"sub": "<u>", "email": "u@example.com", "role": "admin"}).text
+
+    token = re.search(r'<textarea id="token"[^>]*>([^<]+)</textarea>', filled)
+    assert token
+    claims = verified(client, token[1])
+    assert (claims["sub"], claims["role"], claims["email_verified"]) == ("<u>", "admin", False)
+    assert "<u>" not in filled
+    assert set(re.findall(r'<label[^>]* for="(\w+)"', page)) == set(re.findall(r'(?:input|select) id="(\w+)"', page))
+
+
+def test_another_name_for_the_issuers_address_is_refused(client: FlaskClient) -> None:
+    assert client.get("/", headers={"Host": "attacker.example"}).status_code == 400
