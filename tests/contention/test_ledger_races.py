@@ -114,7 +114,7 @@ def test_one_payment_told_many_times_at_once_is_credited_once(database: Database
     def tell(purchase_id: UUID, told: list[PaymentOutcome], number: int) -> object:
         return settle(purchase_id, told[number])
 
-    for round_number in range(50):
+    for round_number in range(100):
         with database.begin() as store:
             purchase_id = purchases.start_purchase(
                 store, user_id=ANNA, package_id=package.id, redirects=None, key=None, request_id=None, now=NOW
