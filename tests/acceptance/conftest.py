@@ -72,6 +72,17 @@ class Service:
         package = self.call("GET", "/api/v1/credits/packages", user=user).body[0]
         return self.call("POST", "/api/v1/credits/purchase", {"packageId": package["id"]}, user=user, **headers)
 
+    def bought(self, user: str) -> Any:
+        """Start a purchase and follow it until it can be paid, however long the worker takes."""
+        answer = self.buy(user)
+        if answer.status == 202:
+            job = eventually(
+                lambda: self.call("GET", answer.body["statusUrl"], user=user).body, lambda job: job["status"] == "done"
+            )
+            return job["result"]
+        assert answer.status == 200
+        return answer.body
+
     def pay(self, client_secret: str, card: str = "pm_card_visa") -> None:
         """Pay a PaymentIntent at the local Stripe, as the buyer's browser would."""
         intent_id = client_secret.partition("_secret_")[0]
