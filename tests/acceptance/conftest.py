@@ -160,7 +160,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def service(running: Service) -> Iterator[Service]:
-    """The service; after the test every accepted job has ended and every invariant holds."""
+    """The service, ready; after the test every accepted job has ended and every invariant holds."""
+    running.stack.wait_until_ready()
     yield running
     eventually(running.drained, within_s=60)
     database = Database(sqlalchemy_url(running.stack.env["DATABASE_URL"]), pool_size=1, statement_timeout_s=30)
