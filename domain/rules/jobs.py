@@ -34,6 +34,11 @@ class JobKind(StrEnum):
 
     PURCHASE = "purchase"
     STRIPE_EVENT = "stripe"
+    REDEEM = "redeem"
+    REDEEM_PENDING = "redeem-pending"
+    EXPIRE_GIFTS = "expire-gifts"
+    EXPIRE_HOLDS = "expire-holds"
+    ROLL_UP_USAGE = "roll-up-usage"
     PRUNE = "prune"
     AUDIT = "audit"
 
@@ -42,6 +47,10 @@ class JobKind(StrEnum):
         """The queue whose workers do this kind."""
         match self:
             case JobKind.PURCHASE | JobKind.STRIPE_EVENT | JobKind.PRUNE | JobKind.AUDIT:
+                return Queue.DEFAULT
+            case JobKind.REDEEM | JobKind.REDEEM_PENDING | JobKind.EXPIRE_GIFTS:
+                return Queue.DEFAULT
+            case JobKind.EXPIRE_HOLDS | JobKind.ROLL_UP_USAGE:
                 return Queue.DEFAULT
 
 
