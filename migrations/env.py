@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import create_engine, text
 
 import settings
+from domain.store import gift_tables
 from domain.store.tables import metadata
 
 ADVISORY_LOCK = 5_264_391
@@ -32,5 +33,8 @@ def ours(name: str | None, kind: str, _parents: object) -> bool:
     """Tell whether `alembic check` should look at the schema of this name."""
     return kind != "schema" or name in {"credits", "gifts", "jobs"}
 
+
+TABLES = (gift_tables,)
+"""Modules that add tables to the metadata: imported so that `alembic check` sees them."""
 
 migrate()
