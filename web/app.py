@@ -11,8 +11,8 @@ import settings as environment
 from domain.store import Database
 from domain.units import USER_ID_MAX
 from logs import configure_logging
-from web import credits, internal, jobs, public, purchases, webhooks  # noqa: A004 - the contract's word
-from web.http import problems, requests
+from web import credits, gifts, internal, internal_holds, jobs, public, purchases, usage, webhooks  # noqa: A004
+from web.http import guesses, problems, requests
 from web.http.api import Api
 from web.http.auth import Tokens
 from web.http.jwks import IssuerKeys
@@ -24,7 +24,18 @@ from workers.broker import Bell
 
 BODY_BYTES_MAX: Final = 64 * 1024
 POOL_SIZE: Final = 20
-APIS: Final[tuple[Api, ...]] = (public.api, webhooks.api, credits.api, purchases.api, jobs.api, internal.api)
+APIS: Final[tuple[Api, ...]] = (
+    public.api,
+    webhooks.api,
+    credits.api,
+    usage.api,
+    purchases.api,
+    gifts.lookups,
+    gifts.api,
+    jobs.api,
+    internal.api,
+    internal_holds.api,
+)
 EXPOSED_HEADERS: Final = [
     "Link",
     "Location",
@@ -64,6 +75,7 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     problems.install(app)
     for api in APIS:
         app.register_blueprint(api)
+    guesses.install(app, settings.redis_url, only=(gifts.lookups.name, gifts.api.name))
     CORS(
         app,
         resources={r"/api/v1/(?!internal|webhooks|admin).*": {"origins": list(settings.cors_origins)}},
