@@ -104,6 +104,113 @@ class SyncGifted(Refusal):
         super().__init__("Sync is gifted and cannot be changed")
 
 
+class GiftDepleted(Refusal):
+    """Somebody has redeemed the gift."""
+
+    code = "gift_depleted"
+    title = "Gift already redeemed"
+
+    def __init__(self) -> None:
+        super().__init__("This gift has already been redeemed")
+
+
+class GiftExpired(Refusal):
+    """The gift's time is over."""
+
+    code = "gift_expired"
+    title = "Gift expired"
+
+    def __init__(self) -> None:
+        super().__init__("This gift has expired")
+
+
+class GiftCancelled(Refusal):
+    """The gift was taken back."""
+
+    code = "gift_cancelled"
+    title = "Gift cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("This gift has been cancelled")
+
+
+class GiftNotForYou(Refusal):
+    """The gift is meant for another e-mail address."""
+
+    code = "gift_not_for_you"
+    title = "Gift for someone else"
+
+    def __init__(self) -> None:
+        super().__init__("This gift is meant for another e-mail address")
+
+
+class OwnGift(Refusal):
+    """The creator tried to redeem the gift."""
+
+    code = "gift_own"
+    title = "Own gift"
+
+    def __init__(self) -> None:
+        super().__init__("You cannot redeem your own gift; you can cancel it")
+
+
+class HoldEnded(Refusal):
+    """The hold is committed or released already."""
+
+    code = "reservation_ended"
+    title = "Reservation ended"
+
+
+class HoldExpired(Refusal):
+    """The hold's time is over."""
+
+    code = "reservation_expired"
+    title = "Reservation expired"
+
+    def __init__(self) -> None:
+        super().__init__("This reservation has expired")
+
+
+class HoldExceeded(Refusal):
+    """More is to be paid than was held."""
+
+    code = "reservation_exceeded"
+    title = "More than reserved"
+
+    def __init__(self, *, asked: int, reserved: int) -> None:
+        super().__init__("The amount is more than was reserved", amount=asked, reserved=reserved)
+
+
+class UnknownOperation(Refusal):
+    """The operation is not in the price list."""
+
+    code = "unknown_operation"
+    title = "Unknown operation"
+
+    def __init__(self) -> None:
+        super().__init__("This operation is not in the price list")
+
+
+class OperationNotUsable(Refusal):
+    """The operation is charged by a subscription only."""
+
+    code = "operation_not_usable"
+    title = "Not charged by use"
+
+    def __init__(self) -> None:
+        super().__init__("This operation is charged by its subscription, not by use")
+
+
+class PriceDisagrees(Refusal):
+    """An amount came beside an operation and is not its price."""
+
+    code = "price_disagrees"
+    title = "Wrong price"
+
+    def __init__(self, *, amount: int, price: int) -> None:
+        super().__init__("The amount is not the price of this operation", amount=amount, price=price)
+
+
 class Parked(Exception):
     """Facts that contradict each other: nothing is changed, the job ends `failed` for a person to look at."""
 

@@ -9,15 +9,12 @@ from uuid import UUID
 import psycopg
 
 from domain.store import Database
-from workers.broker import Bell
+from tests.workshop import worker
 from workers.handlers import HANDLERS, TOGETHER
 from workers.jobs import run_jobs
 from workers.notifier import Notifier
 from workers.resources import Resources
 from workers.schedule import record_renewals
-from workers.stripe_books import StripeBooks
-from workers.stripe_client import connect
-from workers.stripe_gateway import StripeGateway
 
 
 @dataclass
@@ -30,19 +27,6 @@ class Letterbox(Notifier):
         """Keep a notice."""
         assert key
         self.sent.append((user_id, text))
-
-
-def worker(database: Database, *, notifier: Notifier | None = None) -> Resources:
-    """What a worker process has. The bell is silent; tests run the jobs themselves."""
-    client = connect("sk_test_1", api_base="http://127.0.0.1:1")
-    return Resources(
-        database=database,
-        stripe=StripeGateway(client, database=database),
-        books=StripeBooks(client),
-        bell=Bell("redis://127.0.0.1:1/0"),
-        livemode=False,
-        notifier=notifier,
-    )
 
 
 def do(with_: Resources, job_ids: Iterable[UUID | str]) -> None:

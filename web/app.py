@@ -13,16 +13,19 @@ from domain.units import USER_ID_MAX
 from telemetry import configure_logging
 from web import (
     credits,  # noqa: A004 - the contract's word
+    gifts,
     internal,
+    internal_holds,
     jobs,
     public,
     purchases,
     sync,
     sync_admin,
     sync_internal,
+    usage,
     webhooks,
 )
-from web.http import problems, requests
+from web.http import guesses, problems, requests
 from web.http.api import Api
 from web.http.auth import Tokens
 from web.http.jwks import IssuerKeys
@@ -38,10 +41,14 @@ APIS: Final[tuple[Api, ...]] = (
     public.api,
     webhooks.api,
     credits.api,
+    usage.api,
     purchases.api,
+    gifts.lookups,
+    gifts.api,
     sync.api,
     jobs.api,
     internal.api,
+    internal_holds.api,
     sync_internal.api,
     sync_admin.api,
 )
@@ -84,6 +91,7 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     problems.install(app)
     for api in APIS:
         app.register_blueprint(api)
+    guesses.install(app, settings.redis_url, only=(gifts.lookups.name, gifts.api.name))
     CORS(
         app,
         resources={r"/api/v1/(?!internal|webhooks|admin).*": {"origins": list(settings.cors_origins)}},

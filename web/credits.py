@@ -1,13 +1,15 @@
 """Personal credits: what the signed-in user has, spends and has spent."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Final, Self
 
 from flask import g
+from pydantic import Field, StringConstraints, model_validator
 
-from domain.errors import InsufficientCredits, KeyReused
+from domain.errors import InsufficientCredits, KeyReused, OperationNotUsable, PriceDisagrees, UnknownOperation
 from domain.operations import spending
 from domain.rules.ledger import Appended
+from domain.rules.prices import QUANTITY_MAX, price
 from domain.units import Credits
 from web.answers import Balance, Transaction, Used
 from web.http import auth
@@ -19,15 +21,45 @@ from web.http.surroundings import statement
 
 api = Api("credits", auth.user)
 
+USE_REFUSALS: Final = (InsufficientCredits, KeyReused, UnknownOperation, OperationNotUsable, PriceDisagrees)
+
 
 class Use(Model):
-    """Credits to spend in an app."""
+    """Credits to spend in an app: an `amount`, or the price of `quantity` units of an `operation`."""
 
-    amount: Amount
+    amount: Amount | None = None
+    operation: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    quantity: Annotated[int, Field(ge=1, le=QUANTITY_MAX)] | None = None
     app_id: AppId
     description: Description
     idempotency_key: KeyText | None = None
     metadata: Metadata | None = None
+
+    @model_validator(mode="after")
+    def _name_a_price(self) -> Self:
+        if self.amount is None and self.operation is None:
+            raise ValueError("amount or operation is missing")
+        if self.quantity is not None and self.operation is None:
+            raise ValueError("quantity comes with an operation")
+        return self
+
+    @property
+    def cost(self) -> Credits:
+        """What is to be spent.
+
+        Raises:
+            UnknownOperation, OperationNotUsable: the operation has no price here.
+            PriceDisagrees: an amount came beside the operation and is not its price.
+        """
+        amount = Credits(self.amount or 0)
+        return amount if self.operation is None else price(self.operation, self.quantity or 1, amount=self.amount)
+
+    @property
+    def noted(self) -> dict[str, Any] | None:
+        """The metadata for the ledger, with the operation that was paid for."""
+        if self.operation is None:
+            return self.metadata
+        return {**(self.metadata or {}), "operation": self.operation, "quantity": self.quantity or 1}
 
 
 @api.operation("GET", "/credits/balance", answers=Balance)
@@ -37,18 +69,19 @@ def balance() -> Balance:
         return Balance.model_validate(spending.balance(store, user_id=g.user.id, now=datetime.now(UTC)))
 
 
-@api.operation("POST", "/credits/use", answers=Used, refusals=[InsufficientCredits, KeyReused], keyed=True)
+@api.operation("POST", "/credits/use", answers=Used, refusals=USE_REFUSALS, keyed=True)
 def use(body: Use) -> Answer:
     """Spend credits."""
+    amount = body.cost
     key = client_key("use", body_key=body.idempotency_key, **facts_of(body))
     with statement(g.user.id) as store:
         appended = spending.spend(
             store,
             user_id=g.user.id,
-            amount=Credits(body.amount),
+            amount=amount,
             app_id=body.app_id,
             description=body.description,
-            metadata=body.metadata,
+            metadata=body.noted,
             key=key,
             now=datetime.now(UTC),
         )

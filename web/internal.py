@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 
-from domain.errors import InsufficientCredits, KeyReused
+from domain.errors import KeyReused
 from domain.operations import spending
 from domain.units import Credits, UserId
 from web.answers import Balance, Transaction
 from web.answers import Used as UsedAnswer
-from web.credits import Use, facts_of, used
+from web.credits import USE_REFUSALS, Use, facts_of, used
 from web.http import auth
 from web.http.api import Answer, Api
 from web.http.idempotency import REPLAYED, client_key
@@ -68,19 +68,20 @@ def balance(user_id: UserId) -> Balance:
         return Balance.model_validate(spending.balance(store, user_id=user_id, now=datetime.now(UTC)))
 
 
-@api.operation("POST", "/credits/use", answers=UsedAnswer, refusals=[InsufficientCredits, KeyReused], keyed=True)
+@api.operation("POST", "/credits/use", answers=UsedAnswer, refusals=USE_REFUSALS, keyed=True)
 def use(body: UseFor) -> Answer:
     """Spend a user's credits."""
+    amount = body.cost
     key = client_key("internal/use", body_key=body.idempotency_key, **facts_of(body))
     user_id = UserId(body.user_id)
     with statement(user_id) as store:
         appended = spending.spend(
             store,
             user_id=user_id,
-            amount=Credits(body.amount),
+            amount=amount,
             app_id=body.app_id,
             description=body.description,
-            metadata=body.metadata,
+            metadata=body.noted,
             key=key,
             now=datetime.now(UTC),
         )

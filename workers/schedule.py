@@ -13,6 +13,9 @@ from workers.resources import Resources
 from workers.sweeper import sweep
 
 EVERY: Final = {
+    JobKind.EXPIRE_GIFTS: timedelta(minutes=1),
+    JobKind.EXPIRE_HOLDS: timedelta(minutes=1),
+    JobKind.ROLL_UP_USAGE: timedelta(minutes=2),
     JobKind.AUDIT: timedelta(minutes=15),
     JobKind.PRUNE: timedelta(hours=1),
     JobKind.RECONCILE: timedelta(minutes=10),

@@ -45,6 +45,11 @@ class JobKind(StrEnum):
     RECONCILE_OBJECTS = "reconcile-objects"
     ABANDONED = "abandoned"
     CANCEL = "cancel"
+    REDEEM = "redeem"
+    REDEEM_PENDING = "redeem-pending"
+    EXPIRE_GIFTS = "expire-gifts"
+    EXPIRE_HOLDS = "expire-holds"
+    ROLL_UP_USAGE = "roll-up-usage"
     PRUNE = "prune"
     AUDIT = "audit"
     ACTIVATE = "activate"
@@ -62,13 +67,26 @@ class JobKind(StrEnum):
     def queue(self) -> Queue:
         """The queue whose workers do this kind."""
         match self:
-            case JobKind.PURCHASE | JobKind.STRIPE_EVENT | JobKind.PRUNE | JobKind.AUDIT:
-                return Queue.DEFAULT
-            case JobKind.STRIPE_OBJECT | JobKind.REFUND | JobKind.CANCEL | JobKind.ABANDONED:
-                return Queue.DEFAULT
-            case JobKind.RECONCILE | JobKind.RECONCILE_OBJECTS:
-                return Queue.DEFAULT
-            case JobKind.ACTIVATE | JobKind.RESUME | JobKind.CHARGE_RECURRING:
+            case (
+                JobKind.PURCHASE
+                | JobKind.STRIPE_EVENT
+                | JobKind.PRUNE
+                | JobKind.AUDIT
+                | JobKind.STRIPE_OBJECT
+                | JobKind.REFUND
+                | JobKind.CANCEL
+                | JobKind.ABANDONED
+                | JobKind.RECONCILE
+                | JobKind.RECONCILE_OBJECTS
+                | JobKind.ACTIVATE
+                | JobKind.RESUME
+                | JobKind.CHARGE_RECURRING
+                | JobKind.REDEEM
+                | JobKind.REDEEM_PENDING
+                | JobKind.EXPIRE_GIFTS
+                | JobKind.EXPIRE_HOLDS
+                | JobKind.ROLL_UP_USAGE
+            ):
                 return Queue.DEFAULT
             case JobKind.RENEW:
                 return Queue.RENEWALS

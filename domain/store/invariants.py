@@ -6,21 +6,8 @@ from typing import Final
 from sqlalchemy import text
 
 from domain.store.database import Store
-
-
-@dataclass(frozen=True, kw_only=True)
-class Invariant:
-    """A statement about the books, and the query for what contradicts it.
-
-    Attributes:
-        name: Stable, snake_case: the label of the metric.
-        says: What is true when the query returns nothing.
-        sql: Returns one text column, naming an offender a row.
-    """
-
-    name: str
-    says: str
-    sql: str
+from domain.store.gift_invariants import GIFT_INVARIANTS
+from domain.store.invariant import Invariant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +142,7 @@ INVARIANTS: Final = (
             SELECT id::text FROM jobs.jobs
             WHERE state = 'pending' AND next_at < clock_timestamp() - interval '15 minutes'""",
     ),
+    *GIFT_INVARIANTS,
 )
 
 _EXAMPLES: Final = 5

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from domain.errors import InsufficientCredits, KeyReused
 from domain.ids import new_id
+from domain.rules.idempotency import ClientKey
 from domain.rules.ledger import Appended, Balance, BalanceRow, Movement, Transaction, TransactionType
 from domain.store.database import Store
 from domain.store.tables import balances, transactions
@@ -116,6 +117,32 @@ def lock_balances(store: Store, user_ids: Sequence[UserId], *, wait: bool) -> di
     asked = {"user_ids": list(user_ids), "wait": wait}
     found = store.rows_on_driver("SELECT * FROM credits.lock_balances(%(user_ids)s::text[], %(wait)s)", asked)
     return {UserId(user_id): Credits(balance) for user_id, balance in found}
+
+
+def replay(store: Store, user_id: UserId, key: ClientKey | None) -> Transaction | None:
+    """Find the transaction that a client's key has brought about; nothing if there is none, or no key.
+
+    For acts that have to look at more than the ledger before they know what the key's request meant.
+
+    Raises:
+        KeyReused: the key came before, with another request.
+    """
+    if key is None:
+        return None
+    wanted = select(transactions).where(
+        transactions.c.user_id == user_id, transactions.c.movement_key == key.movement_key
+    )
+    row = store.first(wanted)
+    if row is None:
+        return None
+    if row.request_hash != key.request_hash:
+        raise KeyReused
+    return _transaction(row)
+
+
+def find(store: Store, transaction_id: UUID) -> Transaction:
+    """Read a transaction, which must exist."""
+    return _transaction(store.run(select(transactions).where(transactions.c.id == transaction_id)).one())
 
 
 def balance_of(store: Store, user_id: UserId, *, now: datetime) -> Balance:

@@ -5,7 +5,7 @@ from alembic import op
 from migrations import sql_file
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 
 def upgrade() -> None:

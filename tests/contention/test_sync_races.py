@@ -17,7 +17,8 @@ from domain.rules.sync import Interval
 from domain.store import Database, Store
 from domain.units import UserId
 from tests.conftest import at_once, give
-from tests.syncing import charges, do, pending, rows, state, subscribe, worker
+from tests.syncing import charges, do, pending, rows, state, subscribe
+from tests.workshop import worker
 from workers.schedule import record_renewals
 
 ANNA = UserId("anna")

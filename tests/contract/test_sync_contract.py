@@ -9,7 +9,8 @@ from flask import Flask
 from domain.store import Database
 from tests.conftest import give
 from tests.issuer import Issuer
-from tests.syncing import do, pending, rows, worker
+from tests.syncing import do, pending, rows
+from tests.workshop import worker
 
 SUBSCRIPTION = """
 INSERT INTO credits.sync_subscriptions (user_id, active, billing_interval, amount_charged, activated_at, anchor_at,

@@ -148,7 +148,11 @@ def test_a_missing_member_is_refused_and_named(house: House, path: str, member: 
 
     assert told["status"] == 400
     assert told["code"] == "validation_error"
-    assert told["errors"] == [{"field": member, "message": "Field required"}]
+    ((field, message),) = [(error["field"], error["message"]) for error in told["errors"]]
+    if member == "amount" and path.endswith("/use"):  # an operation may stand in its place
+        assert message == "Value error, amount or operation is missing"
+    else:
+        assert (field, message) == (member, "Field required")
 
 
 @pytest.mark.parametrize("path", BODIES)

@@ -12,7 +12,8 @@ from werkzeug.test import TestResponse
 from domain.store import Database
 from tests.conftest import give
 from tests.issuer import Issuer
-from tests.syncing import charges, do, pending, state, subscribe, worker
+from tests.syncing import charges, do, pending, state, subscribe
+from tests.workshop import worker
 
 SERVICE = {"X-Service-Key": "service-key"}
 

@@ -9,7 +9,8 @@ from domain.operations import sync
 from domain.store import Database
 from domain.units import UserId
 from tests.conftest import NOW, give
-from tests.syncing import Letterbox, charges, do, pending, renew_due, rows, state, subscribe, worker
+from tests.syncing import Letterbox, charges, do, pending, renew_due, rows, state, subscribe
+from tests.workshop import worker
 from workers.schedule import record_renewals, watch_sync
 
 

@@ -78,9 +78,11 @@ def test_every_route_belongs_to_one_api_and_so_to_one_guard(app: Flask) -> None:
         assert isinstance(by_name[owner].guard, Guard), rule
 
 
-def test_every_api_checks_its_guard_and_nothing_else_before_a_request(app: Flask) -> None:
+def test_every_api_checks_its_guard_before_all_else(app: Flask) -> None:
     for api in APIS:
-        assert len(app.before_request_funcs[api.name]) == 1
+        first, *others = app.before_request_funcs[api.name]
+        assert first == api._check  # noqa: SLF001
+        assert {other.__qualname__ for other in others} <= {"Limiter._check_request_limit"}
 
 
 def test_every_registered_endpoint_is_a_route(app: Flask) -> None:

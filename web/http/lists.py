@@ -3,8 +3,10 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from flask import request
 
@@ -47,3 +49,26 @@ def bad_cursor() -> BadRequest:
     """Refuse a cursor."""
     errors = [{"field": "cursor", "message": "is not a cursor of this list"}]
     return BadRequest("The query is not valid", errors=errors)
+
+
+def positioned(moment: datetime, row_id: UUID) -> str:
+    """Write where a list in order of time goes on."""
+    return f"{moment.isoformat()} {row_id}"
+
+
+def position(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """Read where a list in order of time goes on; nothing without a cursor.
+
+    Raises:
+        BadRequest: it is not one of ours.
+    """
+    if cursor is None:
+        return None
+    moment, _, row_id = decode(cursor).partition(" ")
+    try:
+        behind = datetime.fromisoformat(moment), UUID(row_id)
+    except ValueError:
+        raise bad_cursor() from None
+    if behind[0].tzinfo is None:
+        raise bad_cursor()
+    return behind

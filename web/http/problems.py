@@ -9,16 +9,27 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from domain.errors import (
     Busy,
+    GiftCancelled,
+    GiftDepleted,
+    GiftExpired,
+    GiftNotForYou,
+    HoldEnded,
+    HoldExceeded,
+    HoldExpired,
     InsufficientCredits,
     JobStateRefused,
     KeyReused,
     NotFound,
     NotRefundable,
+    OperationNotUsable,
+    OwnGift,
+    PriceDisagrees,
     Refusal,
     SyncAlreadyActive,
     SyncGifted,
     SyncNotActive,
     Unavailable,
+    UnknownOperation,
 )
 from domain.store import UnfitDatabase
 
@@ -31,6 +42,17 @@ STATUSES: Final[Mapping[str, int]] = {
     SyncAlreadyActive.code: 400,
     SyncNotActive.code: 400,
     SyncGifted.code: 400,
+    GiftDepleted.code: 400,
+    GiftExpired.code: 400,
+    GiftCancelled.code: 400,
+    GiftNotForYou.code: 400,
+    OwnGift.code: 400,
+    HoldEnded.code: 400,
+    HoldExpired.code: 400,
+    HoldExceeded.code: 400,
+    UnknownOperation.code: 400,
+    OperationNotUsable.code: 400,
+    PriceDisagrees.code: 400,
 }
 """The status of every refusal of the domain, by its code."""
 
@@ -81,12 +103,28 @@ class NotReady(Refusal):
     title = "Service unavailable"
 
 
+class TooManyRequests(Refusal):
+    """The caller must slow down.
+
+    Attributes:
+        retry_after_s: Seconds after which it may ask again.
+    """
+
+    code = "too_many_requests"
+    title = "Too many requests"
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__("Too many attempts; try again later")
+        self.retry_after_s = retry_after_s
+
+
 HTTP_STATUSES: Final[Mapping[str, int]] = {
     **STATUSES,
     BadRequest.code: 400,
     Unauthorized.code: 401,
     Forbidden.code: 403,
     NotReady.code: 503,
+    TooManyRequests.code: 429,
     "job_failed": 503,
     "job_killed_worker": 503,
 }
@@ -124,7 +162,10 @@ def refused(refusal: Refusal) -> Response:
     members: dict[str, Any] = {"details": dict(refusal.details)} if refusal.details else {}
     if isinstance(refusal, BadRequest) and refusal.errors:
         members["errors"] = list(refusal.errors)
-    return problem(HTTP_STATUSES[refusal.code], refusal.code, refusal.title, refusal.detail, **members)
+    answer = problem(HTTP_STATUSES[refusal.code], refusal.code, refusal.title, refusal.detail, **members)
+    if isinstance(refusal, TooManyRequests):
+        answer.headers["Retry-After"] = str(refusal.retry_after_s)
+    return answer
 
 
 def install(app: Flask) -> None:

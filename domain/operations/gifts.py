@@ -1,0 +1,282 @@
+"""Gifts: create, redeem, take back, let expire. Each end locks the gift first, then the balance."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from domain.errors import GiftNotForYou, NotFound
+from domain.ids import new_id
+from domain.operations.jobs import record
+from domain.rules.addresses import comparable, same_mailbox
+from domain.rules.gift_codes import ALPHABET, RANDOM_LENGTH, parse_code, with_check
+from domain.rules.gifts import Gift, GiftStatus, NewGift, Redemption, check_is_active, check_is_not_own
+from domain.rules.idempotency import ClientKey
+from domain.rules.jobs import JobKind, NewJob, Recorded
+from domain.rules.ledger import Appended, Movement, Transaction, TransactionType
+from domain.store import Store, ledger
+from domain.store import gifts as rows
+from domain.units import Credits, UserId
+
+GIFTS_APP: Final = "gifts"
+"""The `app_id` of a gift's transactions when no app is named."""
+
+PENDING_MAX: Final = 200
+"""The most gifts one registration redeems; the next call takes the next ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Created:
+    """A gift as its creator was first told of it, and whether that was an earlier request."""
+
+    gift: Gift
+    replayed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled:
+    """The credits that went back to the creator, and whether an earlier request had done it."""
+
+    refunded_credits: Credits
+    replayed: bool
+
+
+def create_gift(store: Store, new: NewGift, *, key: ClientKey | None, now: datetime) -> Created:
+    """Take credits from their creator and put them behind a code, once per key.
+
+    Raises:
+        InsufficientCredits: the creator's balance does not cover them.
+        KeyReused: the key came before, with another request.
+        BadAddress: `target_email` is not one.
+    """
+    target_address = None if new.target_email is None else comparable(new.target_email)
+    gift_id = new_id()
+    taken = ledger.append(store, _taking(gift_id, new, key), now=now)
+    if not taken.replayed:
+        gift = rows.add(store, gift_id, new, code=_new_code(), target_address=target_address, now=now)
+        return Created(gift=gift, replayed=False)
+    gift = _existing(rows.by_id(store, _gift_of(taken.transaction)))
+    # The first answer told of the gift as it was made; all but its state is as it was then.
+    first = replace(gift, status=GiftStatus.ACTIVE, redeemed=0, updated_at=gift.created_at)
+    return Created(gift=first, replayed=True)
+
+
+def look_up(store: Store, typed: str) -> Gift:
+    """Find a gift by its code, typed in any way a person types it.
+
+    Raises:
+        NotFound: there is none; the same for a code that cannot be one.
+    """
+    code = parse_code(typed)
+    return _existing(None if code is None else rows.by_code(store, code))
+
+
+def comparable_code(typed: str) -> str | None:
+    """Write a typed code so that two ways of typing it are one request; nothing if it cannot be a code."""
+    return parse_code(typed)
+
+
+def redeem_later(
+    store: Store,
+    *,
+    typed: str,
+    user_id: UserId,
+    email: str | None,
+    source_app_id: str | None,
+    key: ClientKey | None,
+    request_id: str | None,
+) -> Recorded:
+    """Record the job that redeems a gift, once per gift and user, or per client's key.
+
+    Who may redeem a gift never changes, so that is decided here; whether it still waits is decided by the job.
+
+    Args:
+        email: The user's verified e-mail address, if there is one. It is not recorded.
+
+    Raises:
+        NotFound: there is no gift with this code.
+        OwnGift, GiftNotForYou: it is not for this user.
+        KeyReused: the key came before, with another request.
+    """
+    gift = look_up(store, typed)
+    check_is_not_own(gift, user_id)
+    if gift.target_email is not None and not same_mailbox(gift.target_email, email):
+        raise GiftNotForYou
+    new = NewJob(
+        kind=JobKind.REDEEM,
+        key=key.job_key(user_id) if key else f"redeem:{gift.id}:{user_id}",
+        user_id=user_id,
+        payload={"giftId": str(gift.id), "sourceAppId": source_app_id},
+        request_hash=key.request_hash if key else None,
+        request_id=request_id,
+    )
+    return record(store, new)
+
+
+def redeem(
+    store: Store, *, gift_id: UUID, user_id: UserId, source_app_id: str | None, now: datetime
+) -> Mapping[str, Any]:
+    """Give a gift's credits to a user, once.
+
+    Returns:
+        What the user is told. One who has redeemed this gift before is told the same again.
+
+    Raises:
+        GiftDepleted, GiftExpired, GiftCancelled: it no longer waits.
+    """
+    gift = _existing(rows.lock(store, gift_id))
+    earlier = rows.redemption_of(store, gift.id) if gift.status is GiftStatus.DEPLETED else None
+    if earlier is not None and earlier.user_id == user_id:
+        return _told(gift, ledger.find(store, earlier.transaction_id))
+    check_is_not_own(gift, user_id)
+    check_is_active(gift, now)
+    given = ledger.append(store, _giving(gift, user_id, source_app_id), now=now).transaction
+    rows.end(store, gift.id, GiftStatus.DEPLETED, now=now)
+    rows.add_redemption(
+        store, gift, user_id=user_id, transaction_id=given.id, source_app_id=source_app_id, now=given.created_at
+    )
+    return _told(gift, given)
+
+
+def redeem_pending_later(
+    store: Store, *, user_id: UserId, email: str, key: ClientKey | None, request_id: str | None, now: datetime
+) -> Recorded:
+    """Record the job that redeems the gifts waiting for an e-mail address, which the caller has verified.
+
+    Raises:
+        BadAddress: `email` is not one.
+        KeyReused: the key came before, with another request.
+    """
+    waiting = rows.active_for(store, comparable(email), not_from=user_id, now=now, most=PENDING_MAX)
+    new = NewJob(
+        kind=JobKind.REDEEM_PENDING,
+        key=key.job_key(user_id) if key else f"redeem-pending:{new_id()}",
+        user_id=user_id,
+        payload={"giftIds": [str(gift_id) for gift_id in waiting]},
+        request_hash=key.request_hash if key else None,
+        request_id=request_id,
+    )
+    return record(store, new)
+
+
+def pending_redeemed(store: Store, *, gift_ids: Sequence[UUID], user_id: UserId) -> Mapping[str, Any]:
+    """Tell which of the gifts that waited for a user are the user's now. Read, not remembered: exact after a crash."""
+    count, total = rows.redeemed_among(store, gift_ids, user_id)
+    return {"redeemed": count, "totalCredits": total}
+
+
+def cancel(store: Store, *, gift_id: UUID, creator_id: UserId, key: ClientKey | None, now: datetime) -> Cancelled:
+    """Take a gift back: its credits return to its creator.
+
+    Raises:
+        NotFound: there is no such gift, or it is not the creator's.
+        GiftDepleted, GiftExpired, GiftCancelled: it no longer waits.
+        KeyReused: the key came before, with another request.
+    """
+    gift = rows.lock(store, gift_id)
+    if gift is None or gift.creator_id != creator_id:
+        raise NotFound("Gift")
+    earlier = ledger.replay(store, creator_id, key)
+    if earlier is not None:
+        return Cancelled(refunded_credits=Credits(earlier.amount), replayed=True)
+    check_is_active(gift, now)
+    returned = _return(store, gift, "Gift cancelled", key=key, now=now)
+    rows.end(store, gift.id, GiftStatus.CANCELLED, now=now)
+    return Cancelled(refunded_credits=Credits(returned.transaction.amount), replayed=False)
+
+
+def expire(store: Store, *, gift_id: UUID, now: datetime) -> bool:
+    """Return the credits of a gift whose time is over to its creator; False if it has ended otherwise meanwhile."""
+    gift = rows.lock(store, gift_id)
+    if gift is None or gift.status is not GiftStatus.ACTIVE or gift.expires_at > now:
+        return False
+    _return(store, gift, "Gift expired", key=None, now=now)
+    rows.end(store, gift.id, GiftStatus.EXPIRED, now=now)
+    return True
+
+
+def due_gifts(store: Store, *, now: datetime, behind: rows.Position | None, most: int) -> list[rows.Position]:
+    """Find a batch of gifts whose time is over, from behind one already seen."""
+    return rows.due(store, now=now, behind=behind, most=most)
+
+
+def created_gifts(
+    store: Store, *, user_id: UserId, limit: int, offset: int = 0, older_than: rows.Position | None = None
+) -> list[Gift]:
+    """Read the gifts a user has created, newest first."""
+    return rows.created_by(store, user_id, limit=limit, offset=offset, older_than=older_than)
+
+
+def received_gifts(
+    store: Store, *, user_id: UserId, limit: int, offset: int = 0, older_than: rows.Position | None = None
+) -> list[Redemption]:
+    """Read the gifts a user has redeemed, newest first."""
+    return rows.redeemed_by(store, user_id, limit=limit, offset=offset, older_than=older_than)
+
+
+def _new_code() -> str:
+    return with_check("".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH)))
+
+
+def _taking(gift_id: UUID, new: NewGift, key: ClientKey | None) -> Movement:
+    return Movement(
+        user_id=new.creator_id,
+        type=TransactionType.GIFT,
+        amount=-new.total_credits,
+        app_id=new.source_app_id or GIFTS_APP,
+        counterparty=f"gift:{gift_id}",
+        description="Gift created",
+        movement_key=key.movement_key if key else f"gift:{gift_id}:create",
+        idempotency_key=key.value if key else None,
+        request_hash=key.request_hash if key else None,
+    )
+
+
+def _giving(gift: Gift, user_id: UserId, source_app_id: str | None) -> Movement:
+    return Movement(
+        user_id=user_id,
+        type=TransactionType.GIFT,
+        amount=gift.total_credits,
+        app_id=source_app_id or GIFTS_APP,
+        counterparty=f"gift:{gift.id}",
+        description="Gift redeemed",
+        movement_key=f"gift:{gift.id}:redeem",
+    )
+
+
+def _return(store: Store, gift: Gift, description: str, *, key: ClientKey | None, now: datetime) -> Appended:
+    movement = Movement(
+        user_id=gift.creator_id,
+        type=TransactionType.GIFT,
+        amount=gift.total_credits,
+        app_id=gift.source_app_id or GIFTS_APP,
+        counterparty=f"gift:{gift.id}",
+        description=description,
+        movement_key=key.movement_key if key else f"gift:{gift.id}:return",
+        idempotency_key=key.value if key else None,
+        request_hash=key.request_hash if key else None,
+    )
+    return ledger.append(store, movement, now=now)
+
+
+def _told(gift: Gift, given: Transaction) -> Mapping[str, Any]:
+    return {
+        "success": True,
+        "credits": gift.total_credits,
+        "creditsReceived": gift.total_credits,
+        "newBalance": given.balance_after,
+        "message": gift.message,
+        "creatorName": gift.creator_name,
+    }
+
+
+def _gift_of(transaction: Transaction) -> UUID:
+    return UUID(transaction.counterparty.removeprefix("gift:"))
+
+
+def _existing(gift: Gift | None) -> Gift:
+    if gift is None:
+        raise NotFound("Gift")
+    return gift

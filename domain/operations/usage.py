@@ -1,0 +1,35 @@
+"""Usage statistics: counting the ledger, and reading what was counted."""
+
+from datetime import date
+from typing import Final
+
+from domain.rules.usage import GroupBy, Usage
+from domain.store import Store
+from domain.store import usage as rows
+from domain.units import UserId
+
+USERS_BATCH: Final = 50
+TRANSACTIONS_EACH: Final = 50_000
+
+
+def count_usage(store: Store, *, after: UserId) -> UserId | None:
+    """Count a batch of users whose ledger has grown, in order, from behind `after` on.
+
+    A crash leaves either all of the batch or nothing; whatever is uncounted is found again by the next run.
+
+    Returns:
+        The last user of the batch, behind whom to go on; nothing if none is left.
+    """
+    users = rows.users_behind(store, after=after, most=USERS_BATCH)
+    if not users:
+        return None
+    rows.count_up(store, users, most_each=TRANSACTIONS_EACH)
+    return users[-1]
+
+
+def usage_of(store: Store, *, user_id: UserId, from_day: date, to_day: date, group_by: GroupBy) -> list[Usage]:
+    """Sum up what a user spent on the UTC days from `from_day` to before `to_day`.
+
+    What has not been counted yet is added from the ledger, so the sums are exact at any moment.
+    """
+    return rows.read(store, user_id, from_day=from_day, to_day=to_day, group_by=group_by)

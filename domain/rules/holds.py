@@ -1,0 +1,73 @@
+"""Holds: credits set aside for work that is under way, until it is paid for or given up."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from domain.errors import HoldEnded, HoldExceeded, HoldExpired
+from domain.units import Credits, UserId
+
+LIFE: Final = timedelta(hours=24)
+"""How long a hold lasts when nobody says."""
+
+LIFE_MAX: Final = timedelta(days=30)
+
+
+class HoldStatus(StrEnum):
+    """Where a hold is. It leaves `open` once, to one of its ends."""
+
+    OPEN = "open"
+    COMMITTED = "committed"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """Credits of a user that are set aside.
+
+    Attributes:
+        committed_amount: What was paid of them in the end; `None` unless the hold is committed.
+    """
+
+    id: UUID
+    user_id: UserId
+    amount: Credits
+    reason: str
+    status: HoldStatus
+    committed_amount: Credits | None
+    expires_at: datetime
+    created_at: datetime
+    ended_at: datetime | None
+
+
+def check_is_open(hold: Hold, now: datetime) -> None:
+    """Make sure that a hold has not ended.
+
+    Raises:
+        HoldEnded: it is committed or released.
+        HoldExpired: its time is over, also if its credits have not gone back yet.
+    """
+    match hold.status:
+        case HoldStatus.OPEN:
+            if hold.expires_at <= now:
+                raise HoldExpired
+        case HoldStatus.COMMITTED | HoldStatus.RELEASED:
+            raise HoldEnded(f"This reservation is {hold.status.value}")
+        case HoldStatus.EXPIRED:
+            raise HoldExpired
+
+
+def amount_to_commit(hold: Hold, asked: Credits | None) -> Credits:
+    """Tell what of a hold is paid: all of it unless less is asked for.
+
+    Raises:
+        HoldExceeded: more is asked for than is held.
+    """
+    if asked is None:
+        return hold.amount
+    if asked > hold.amount:
+        raise HoldExceeded(asked=asked, reserved=hold.amount)
+    return asked

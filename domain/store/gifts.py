@@ -1,0 +1,189 @@
+"""The gifts and their redemptions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.ids import new_id
+from domain.rules.gifts import Gift, GiftStatus, GiftType, NewGift, Redemption
+from domain.store.database import Store
+from domain.store.gift_tables import gift_codes, gift_redemptions
+from domain.units import Credits, UserId
+
+Position = tuple[datetime, UUID]
+"""Where a list goes on: behind the row with this time and id."""
+
+
+def add(store: Store, gift_id: UUID, new: NewGift, *, code: str, target_address: str | None, now: datetime) -> Gift:
+    """Write a new, active gift."""
+    values = {
+        "id": gift_id,
+        "code": code,
+        "creator_id": new.creator_id,
+        "creator_name": new.creator_name,
+        "total_credits": new.total_credits,
+        "type": GiftType.SIMPLE.value if target_address is None else GiftType.PERSONALIZED.value,
+        "target_email": new.target_email,
+        "target_address": target_address,
+        "message": new.message,
+        "source_app_id": new.source_app_id,
+        "expires_at": new.expires_at,
+        "created_at": now,
+        "updated_at": now,
+    }
+    return _gift(store.run(insert(gift_codes).values(values).returning(gift_codes)).one())
+
+
+def by_code(store: Store, code: str) -> Gift | None:
+    """Find a gift by its code, as it is stored."""
+    row = store.first(select(gift_codes).where(gift_codes.c.code == code))
+    return None if row is None else _gift(row)
+
+
+def by_id(store: Store, gift_id: UUID) -> Gift | None:
+    """Find a gift."""
+    row = store.first(select(gift_codes).where(gift_codes.c.id == gift_id))
+    return None if row is None else _gift(row)
+
+
+def lock(store: Store, gift_id: UUID) -> Gift | None:
+    """Lock and read a gift: redeeming, cancelling and expiring queue here, and the first one wins."""
+    row = store.first(select(gift_codes).where(gift_codes.c.id == gift_id).with_for_update())
+    return None if row is None else _gift(row)
+
+
+def end(store: Store, gift_id: UUID, status: GiftStatus, *, now: datetime) -> None:
+    """Write the end of a locked, active gift."""
+    redeemed = int(status is GiftStatus.DEPLETED)
+    # A machine's clock may be behind the one that made the gift.
+    later = func.greatest(now, gift_codes.c.created_at)
+    values = {"status": status.value, "redeemed": redeemed, "updated_at": later}
+    store.run(update(gift_codes).where(gift_codes.c.id == gift_id).values(values))
+
+
+def add_redemption(
+    store: Store, gift: Gift, *, user_id: UserId, transaction_id: UUID, source_app_id: str | None, now: datetime
+) -> None:
+    """Write down who redeemed a gift, and by which transaction."""
+    store.run(
+        insert(gift_redemptions).values(
+            id=new_id(),
+            gift_code_id=gift.id,
+            user_id=user_id,
+            credits_received=gift.total_credits,
+            transaction_id=transaction_id,
+            source_app_id=source_app_id,
+            created_at=now,
+        )
+    )
+
+
+def redemption_of(store: Store, gift_id: UUID) -> Redemption | None:
+    """Find the redemption of a gift."""
+    row = store.first(_redemptions().where(gift_redemptions.c.gift_code_id == gift_id))
+    return None if row is None else _redemption(row)
+
+
+def redeemed_among(store: Store, gift_ids: Sequence[UUID], user_id: UserId) -> tuple[int, Credits]:
+    """Count which of these gifts a user has redeemed, and their credits."""
+    theirs = gift_redemptions.c.gift_code_id.in_(gift_ids) & (gift_redemptions.c.user_id == user_id)
+    counted = select(func.count(), func.coalesce(func.sum(gift_redemptions.c.credits_received), 0)).where(theirs)
+    count, total = store.run(counted).one()
+    return count, Credits(int(total))
+
+
+def active_for(store: Store, address: str, *, not_from: UserId, now: datetime, most: int) -> list[UUID]:
+    """Find the gifts that wait for the owner of an address, oldest first; those of `not_from` are left out."""
+    waiting = (
+        select(gift_codes.c.id)
+        .where(gift_codes.c.target_address == address, gift_codes.c.status == GiftStatus.ACTIVE.value)
+        .where(gift_codes.c.expires_at > now, gift_codes.c.creator_id != not_from)
+        .order_by(gift_codes.c.created_at, gift_codes.c.id)
+        .limit(most)
+    )
+    return list(store.run(waiting).scalars())
+
+
+def due(store: Store, *, now: datetime, behind: Position | None, most: int) -> list[Position]:
+    """Find active gifts past their end, the longest overdue first; `behind` goes on after one already seen."""
+    wanted = select(gift_codes.c.expires_at, gift_codes.c.id).where(
+        gift_codes.c.status == GiftStatus.ACTIVE.value, gift_codes.c.expires_at <= now
+    )
+    if behind is not None:
+        wanted = wanted.where(tuple_(gift_codes.c.expires_at, gift_codes.c.id) > behind)
+    rows = store.run(wanted.order_by(gift_codes.c.expires_at, gift_codes.c.id).limit(most))
+    return [(row.expires_at, row.id) for row in rows]
+
+
+def created_by(store: Store, user_id: UserId, *, limit: int, offset: int, older_than: Position | None) -> list[Gift]:
+    """Read the gifts a user has created, newest first; `older_than` continues behind one already seen."""
+    wanted = select(gift_codes).where(gift_codes.c.creator_id == user_id)
+    paged = _page(wanted, gift_codes.c.created_at, gift_codes.c.id, older_than=older_than)
+    return [_gift(row) for row in store.run(paged.limit(limit).offset(offset))]
+
+
+def redeemed_by(
+    store: Store, user_id: UserId, *, limit: int, offset: int, older_than: Position | None
+) -> list[Redemption]:
+    """Read the gifts a user has redeemed, newest first; `older_than` continues behind one already seen."""
+    wanted = _redemptions().where(gift_redemptions.c.user_id == user_id)
+    paged = _page(wanted, gift_redemptions.c.created_at, gift_redemptions.c.id, older_than=older_than)
+    return [_redemption(row) for row in store.run(paged.limit(limit).offset(offset))]
+
+
+def _page(
+    wanted: Select[Any], created_at: ColumnElement[Any], row_id: ColumnElement[Any], *, older_than: Position | None
+) -> Select[Any]:
+    if older_than is not None:
+        wanted = wanted.where(tuple_(created_at, row_id) < older_than)
+    return wanted.order_by(created_at.desc(), row_id.desc())
+
+
+def _redemptions() -> Select[Any]:
+    """Join each redemption with its gift."""
+    theirs = gift_redemptions.c
+    return select(
+        gift_codes,
+        theirs.id.label("redemption_id"),
+        theirs.user_id,
+        theirs.credits_received,
+        theirs.transaction_id,
+        theirs.source_app_id.label("redeemed_in"),
+        theirs.created_at.label("redeemed_at"),
+    ).join_from(gift_redemptions, gift_codes, gift_codes.c.id == theirs.gift_code_id)
+
+
+def _gift(row: Row[Any]) -> Gift:
+    return Gift(
+        id=row.id,
+        code=row.code,
+        creator_id=row.creator_id,
+        creator_name=row.creator_name,
+        total_credits=row.total_credits,
+        redeemed=row.redeemed,
+        type=GiftType(row.type),
+        status=GiftStatus(row.status),
+        target_email=row.target_email,
+        target_address=row.target_address,
+        message=row.message,
+        source_app_id=row.source_app_id,
+        expires_at=row.expires_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _redemption(row: Row[Any]) -> Redemption:
+    return Redemption(
+        id=row.redemption_id,
+        user_id=row.user_id,
+        credits_received=row.credits_received,
+        transaction_id=row.transaction_id,
+        source_app_id=row.redeemed_in,
+        redeemed_at=row.redeemed_at,
+        gift=_gift(row),
+    )

@@ -1,0 +1,69 @@
+"""The holds: table `credits.reservations`."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.rules.holds import Hold, HoldStatus
+from domain.store.database import Store
+from domain.store.gift_tables import reservations
+from domain.units import Credits, UserId
+
+Position = tuple[datetime, UUID]
+
+
+def add(
+    store: Store, hold_id: UUID, *, user_id: UserId, amount: Credits, reason: str, expires_at: datetime, now: datetime
+) -> None:
+    """Write a new, open hold."""
+    facts = {"user_id": user_id, "amount": amount, "reason": reason}
+    store.run(insert(reservations).values(id=hold_id, **facts, expires_at=expires_at, created_at=now))
+
+
+def owner_of(store: Store, hold_id: UUID) -> UserId | None:
+    """Tell whose credits a hold holds."""
+    owner: UserId | None = store.run(select(reservations.c.user_id).where(reservations.c.id == hold_id)).scalar()
+    return owner
+
+
+def lock(store: Store, hold_id: UUID) -> Hold | None:
+    """Lock and read a hold: its possible ends queue here, and the first one wins."""
+    row = store.first(select(reservations).where(reservations.c.id == hold_id).with_for_update())
+    return None if row is None else _hold(row)
+
+
+def end(
+    store: Store, hold_id: UUID, status: HoldStatus, *, committed_amount: Credits | None = None, now: datetime
+) -> None:
+    """Write the end of a locked, open hold."""
+    later = func.greatest(now, reservations.c.created_at)
+    values = {"status": status.value, "committed_amount": committed_amount, "ended_at": later}
+    store.run(update(reservations).where(reservations.c.id == hold_id).values(values))
+
+
+def due(store: Store, *, now: datetime, behind: Position | None, most: int) -> list[Position]:
+    """Find open holds past their end, the longest overdue first; `behind` goes on after one already seen."""
+    wanted = select(reservations.c.expires_at, reservations.c.id).where(
+        reservations.c.status == HoldStatus.OPEN.value, reservations.c.expires_at <= now
+    )
+    if behind is not None:
+        wanted = wanted.where(tuple_(reservations.c.expires_at, reservations.c.id) > behind)
+    rows = store.run(wanted.order_by(reservations.c.expires_at, reservations.c.id).limit(most))
+    return [(row.expires_at, row.id) for row in rows]
+
+
+def _hold(row: Row[Any]) -> Hold:
+    return Hold(
+        id=row.id,
+        user_id=row.user_id,
+        amount=row.amount,
+        reason=row.reason,
+        status=HoldStatus(row.status),
+        committed_amount=row.committed_amount,
+        expires_at=row.expires_at,
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+    )

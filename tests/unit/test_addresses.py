@@ -1,0 +1,37 @@
+"""E-mail addresses that are compared."""
+
+import pytest
+
+from domain.rules.addresses import BadAddress, comparable, same_mailbox
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("Friend@X.de", "friend@x.de"),
+        (" friend+tag@x.de ", "friend+tag@x.de"),
+        ("anna@MÜNCHEN.example", "anna@xn--mnchen-3ya.example"),
+        ("anna@xn--mnchen-3ya.example", "anna@xn--mnchen-3ya.example"),
+    ],
+)
+def test_addresses_of_one_mailbox_are_written_alike(typed: str, told: str) -> None:
+    assert comparable(typed) == told
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *["", "@", "anna", "anna@", "@x.de", "ännä@x.de", "a b@x.de", "a@b@x.de", "anna@x", "a..b@x.de", ".a@x.de"],
+        *["anna@-x.de", "anna@x..de", "a@" + "x" * 70 + ".de", "a" * 65 + "@x.de", "anna@x_y.de", "a@x.de\x00"],
+    ],
+)
+def test_what_is_no_address_or_could_pass_for_another_is_refused(typed: str) -> None:
+    with pytest.raises(BadAddress):
+        comparable(typed)
+
+
+def test_a_missing_address_is_nobodys_mailbox() -> None:
+    assert not same_mailbox("anna@x.de", None)
+    assert not same_mailbox(None, None)
+    assert not same_mailbox("anna@x.de", "nonsense")
+    assert same_mailbox("Friend@X.de", "friend@x.de")

@@ -1,0 +1,151 @@
+"""Guessing gift codes is slowed down: look-ups that find nothing are counted, per address and per user.
+
+Counted in Redis, so that all processes count together, and in the process as well: without Redis, or with one that
+refuses writes, each process still counts for itself. The limit never opens and never costs a request its answer.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any, Final, NoReturn, TypeVar
+
+import redis
+from flask import Flask, Response, g, request
+from flask_limiter import Limiter, RequestLimit
+from limits.storage import MemoryStorage, RedisStorage, Storage
+
+from web.http.problems import TooManyRequests
+
+PER_ADDRESS: Final = "30 per minute; 300 per hour"
+"""Misses of one address. Many people may share one behind a provider's gateway; who finds a gift does not count."""
+
+PER_USER: Final = "10 per minute; 60 per hour"
+REDIS_TIMEOUT_S: Final = 0.1
+REDIS_PAUSE_S: Final = 1.0
+"""How long Redis is left alone after it failed."""
+
+T = TypeVar("T")
+
+_NETWORK_BITS: Final = 64
+"""A customer of IPv6 has at least a /64: that many addresses are one."""
+
+
+class SharedStorage(Storage):
+    """Counts in the process always and in Redis when it answers; the higher count is believed.
+
+    Args:
+        redis_url: The Redis that all processes share.
+    """
+
+    STORAGE_SCHEME = ["mana-guesses"]  # noqa: RUF012 - the library's way to name a storage
+
+    def __init__(self, uri: str, wrap_exceptions: bool = False, **options: Any) -> None:  # noqa: FBT001, FBT002
+        super().__init__(uri, wrap_exceptions=wrap_exceptions)
+        timeouts: Any = {"socket_timeout": REDIS_TIMEOUT_S, "socket_connect_timeout": REDIS_TIMEOUT_S}
+        self._own = MemoryStorage()
+        self._shared = RedisStorage(options["redis_url"], key_prefix="mana-guesses", **timeouts)
+        self._alone_until = 0.0
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """What this storage may raise: nothing of its own."""
+        return redis.RedisError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count."""
+        own = self._own.incr(key, expiry, amount)
+        return max(own, self._ask(lambda: self._shared.incr(key, expiry, amount), otherwise=0))
+
+    def get(self, key: str) -> int:
+        """Read a count."""
+        return max(self._own.get(key), self._ask(lambda: self._shared.get(key), otherwise=0))
+
+    def get_expiry(self, key: str) -> float:
+        """Tell when a count ends, in seconds since 1970."""
+        return max(self._own.get_expiry(key), self._ask(lambda: self._shared.get_expiry(key), otherwise=0.0))
+
+    def check(self) -> bool:
+        """Tell that counting works: it always does."""
+        return True
+
+    def reset(self) -> int | None:
+        """Forget what this process has counted."""
+        return self._own.reset()
+
+    def clear(self, key: str) -> None:
+        """Forget a count."""
+        self._own.clear(key)
+        self._ask(lambda: self._shared.clear(key), otherwise=None)
+
+    def _ask(self, call: Callable[[], T], *, otherwise: T) -> T:
+        if time.monotonic() < self._alone_until:
+            return otherwise
+        try:
+            return call()
+        except redis.RedisError:
+            self._alone_until = time.monotonic() + REDIS_PAUSE_S
+            return otherwise
+
+
+def _address() -> str:
+    told = request.remote_addr or "unknown"
+    try:
+        address = ip_address(told)
+    except ValueError:
+        return told
+    return told if address.version == 4 else str(ip_network((address, _NETWORK_BITS), strict=False))  # noqa: PLR2004
+
+
+def _user() -> str:
+    return str(g.user.id)
+
+
+def _has_no_user() -> bool:
+    return getattr(g, "user", None) is None
+
+
+def _found_nothing(answer: Response) -> bool:
+    return answer.status_code == 404  # noqa: PLR2004
+
+
+def _refuse(limit: RequestLimit) -> NoReturn:
+    raise TooManyRequests(retry_after_s=max(1, int(limit.reset_at - time.time()) + 1))
+
+
+_limiter = Limiter(_address, storage_uri="mana-guesses://", swallow_errors=False, on_breach=_refuse)
+_by_address = _limiter.shared_limit(PER_ADDRESS, "gift-code", deduct_when=_found_nothing)
+_by_user = _limiter.shared_limit(
+    PER_USER, "gift-code-of-user", key_func=_user, exempt_when=_has_no_user, deduct_when=_found_nothing
+)
+
+
+def install(app: Flask, redis_url: str, *, only: Sequence[str]) -> None:
+    """Count for this application.
+
+    Args:
+        only: The blueprints whose views call `slow_guesses`. The library hooks itself around every request of the
+            application, which costs each 50 µs; its hooks are moved to where they are needed.
+    """
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"redis_url": redis_url}
+    _limiter.init_app(app)
+    every: tuple[dict[Any, list[Any]], ...] = (
+        app.before_request_funcs,
+        app.after_request_funcs,
+        app.teardown_request_funcs,
+    )
+    for hooks in every:
+        hook = hooks[None].pop()
+        for blueprint in only:
+            hooks.setdefault(blueprint, []).append(hook)
+
+
+@_by_address
+@_by_user
+def slow_guesses() -> None:
+    """Refuse a caller who has guessed too often. Call it in a view before it looks a code up.
+
+    If the answer of the request is 404, that counts as a miss.
+
+    Raises:
+        TooManyRequests: too many misses of this address or this user.
+    """
