@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run test check lint types shape bench migrate lock openapi
+.PHONY: help setup run test test-pages screenshots chromium check lint types-pages types shape bench migrate lock openapi
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,9 +26,26 @@ run: setup ## start everything on this machine and buy credits once
 	mana-credits dev
 
 test: setup ## run the tests on real PostgreSQL, Valkey and the local Stripe
-	pytest
+	pytest --ignore=tests/pages
 
-check: lint types shape test ## everything CI runs, in the same order
+test-pages: setup chromium types-pages ## run the tests of the pages in a real browser
+	pytest tests/pages
+
+screenshots: setup chromium ## take the pictures of docs/ops anew
+	SCREENSHOTS=docs/ops pytest tests/pages
+
+chromium: # Debian's; nothing is done where there is one
+	command -v chromium || command -v chromium-browser || { apt-get update && apt-get install --yes chromium; }
+
+types-pages: .node/.installed ## types of the browser's modules
+	.node/node_modules/.bin/tsc --project tsconfig.json
+
+.node/.installed: Makefile # what only the pages' tests need of npm, in the versions named here
+	command -v npm || { apt-get update && apt-get install --yes nodejs npm; }
+	npm install --prefix .node --no-save --no-package-lock --no-audit --no-fund --silent typescript@7.0.2 axe-core@4.14.1
+	touch $@
+
+check: lint types shape test test-pages ## everything CI runs, in the same order
 
 lint: setup ## style
 	ruff format --check $(SOURCES)

@@ -17,6 +17,7 @@ from web import (
     internal,
     internal_holds,
     jobs,
+    pages,
     public,
     purchases,
     sync,
@@ -39,6 +40,7 @@ BODY_BYTES_MAX: Final = 64 * 1024
 POOL_SIZE: Final = 20
 APIS: Final[tuple[Api, ...]] = (
     public.api,
+    pages.api,
     webhooks.api,
     credits.api,
     usage.api,

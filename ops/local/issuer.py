@@ -6,12 +6,14 @@ unfit for anything else.
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlencode, urlsplit
 
 import click
 import pydantic
-from flask import Flask, Response, jsonify, render_template_string, request
-from pydantic import Field
+from flask import Flask, Response, jsonify, redirect, render_template_string, request
+from pydantic import AfterValidator, Field
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Response as BaseResponse
 
 from ops.local.ports import LOOPBACK
 from ops.local.signing import LIFETIME_S, KeyRing, mint
@@ -19,6 +21,8 @@ from ops.local.signing import LIFETIME_S, KeyRing, mint
 __all__ = ["KeyRing", "create_app", "mint"]
 
 PAGE = Path(__file__).with_name("issuer.html")
+SIGN_IN_PAGE = Path(__file__).with_name("sign-in.html")
+HOSTS = (LOOPBACK, "localhost")
 LIFETIME_MAX_S = 30 * 24 * 3600
 
 
@@ -35,6 +39,21 @@ class TokenRequest(pydantic.BaseModel):
     expiresInSeconds: Annotated[int, Field(ge=1, le=LIFETIME_MAX_S)] = LIFETIME_S  # noqa: N815
 
 
+def _on_this_machine(url: str) -> str:
+    """Take an address that a token may be sent to: a page of this machine's."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or parts.hostname not in HOSTS or parts.fragment:
+        raise ValueError("must be a page of this machine's")
+    return url
+
+
+class SignIn(pydantic.BaseModel):
+    """Where to go with the token of whoever signs in, and what to say there so that the answer is known as one."""
+
+    redirect_uri: Annotated[str, Field(max_length=2_000), AfterValidator(_on_this_machine)]
+    state: Annotated[str, Field(max_length=200)]
+
+
 def create_app(keys: KeyRing, *, issuer: str) -> Flask:
     """Make the issuer's web application.
 
@@ -44,7 +63,8 @@ def create_app(keys: KeyRing, *, issuer: str) -> Flask:
     """
     app = Flask(__name__)
     # Another name for this address would be a web page's trick to talk to it from a browser.
-    app.config["TRUSTED_HOSTS"] = [LOOPBACK, "localhost"]
+    app.config["TRUSTED_HOSTS"] = [*HOSTS]
+    app.register_error_handler(pydantic.ValidationError, _refused)
 
     def signed(wanted: TokenRequest) -> str:
         return mint(
@@ -80,15 +100,28 @@ def create_app(keys: KeyRing, *, issuer: str) -> Flask:
         verified = {"emailVerified": "emailVerified" in filled}
         return shown(filled, token=signed(TokenRequest.model_validate({**filled, **verified})))
 
-    @app.errorhandler(pydantic.ValidationError)
-    def refused(error: pydantic.ValidationError) -> tuple[Response, int]:
-        wrong = [f"{'.'.join(map(str, fact['loc']))}: {fact['msg']}" for fact in error.errors()]
-        return jsonify(title="Bad Request", status=400, detail="; ".join(wrong)), 400
+    @app.get("/sign-in")
+    def sign_in_page() -> str:
+        asked = SignIn.model_validate(request.args.to_dict())
+        return render_template_string(SIGN_IN_PAGE.read_text(encoding="utf-8"), **asked.model_dump())
+
+    @app.post("/sign-in")
+    def sign_in() -> BaseResponse:
+        asked = SignIn.model_validate(request.form.to_dict())
+        told = {name: request.form[name] for name in ("sub", "email", "name") if request.form.get(name)}
+        answer = urlencode({"token": signed(TokenRequest.model_validate(told)), "state": asked.state})
+        # Behind the `#`: browsers send it to no server, so it is in no log.
+        return redirect(f"{asked.redirect_uri}#{answer}", 303)
 
     def shown(filled: dict[str, Any], *, token: str | None) -> str:
         return render_template_string(PAGE.read_text(encoding="utf-8"), issuer=issuer, filled=filled, token=token)
 
     return app
+
+
+def _refused(error: pydantic.ValidationError) -> tuple[Response, int]:
+    wrong = [f"{'.'.join(map(str, fact['loc']))}: {fact['msg']}" for fact in error.errors()]
+    return jsonify(title="Bad Request", status=400, detail="; ".join(wrong)), 400
 
 
 class QuietRequests(WSGIRequestHandler):

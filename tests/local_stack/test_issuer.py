@@ -3,6 +3,7 @@ import re
 import stat
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import jwt
 import pytest
@@ -108,3 +109,24 @@ def test_the_page_gives_a_token_without_a_script(client: FlaskClient) -> None:
 
 def test_another_name_for_the_issuers_address_is_refused(client: FlaskClient) -> None:
     assert client.get("/", headers={"Host": "attacker.example"}).status_code == 400
+
+
+def test_who_signs_in_is_sent_back_with_a_token_behind_the_hash(client: FlaskClient) -> None:
+    asked = {"redirect_uri": "http://localhost:3061/signed-in", "state": "s&1"}
+
+    page = client.get("/sign-in", query_string=asked).text
+    answer = client.post("/sign-in", data={**asked, "sub": "u-1", "email": "u@example.com", "name": ""})
+
+    address, _, told = answer.headers["Location"].partition("#")
+    fields = parse_qs(told)
+    assert 'name="state" value="s&amp;1"' in page
+    assert (answer.status_code, address, fields["state"]) == (303, asked["redirect_uri"], ["s&1"])
+    assert verified(client, fields["token"][0])["email"] == "u@example.com"
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/here", ""])
+def test_a_token_is_sent_to_this_machine_only(client: FlaskClient, elsewhere: str) -> None:
+    asked = {"redirect_uri": elsewhere, "state": "s"}
+
+    assert client.get("/sign-in", query_string=asked).status_code == 400
+    assert client.post("/sign-in", data={**asked, "sub": "u-1"}).status_code == 400

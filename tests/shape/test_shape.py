@@ -41,6 +41,7 @@ READS_THE_ENVIRONMENT: Final = {
     "telemetry.py": "prometheus_client's own switch for several processes",
 }
 STATIC: Final = "static"
+PAGES: Final = {"/settings/sync", "/signed-in"}
 
 
 def sources(*rooms: str) -> Iterator[Path]:
@@ -114,6 +115,7 @@ def test_a_route_outside_of_the_api_is_public_and_known(app: Flask) -> None:
         "/docs",
         "/static/<path:filename>",
         "/g/<code>",
+        *PAGES,
     }
 
 

@@ -1,0 +1,30 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from web.texts import LANGUAGES, TEXTS
+
+PLACEHOLDER = re.compile(r"\{(\w*)\}")
+KEY = re.compile(r"""\bt\(\s*["']([\w.-]+)["']\s*[,)]""")
+
+
+def test_all_languages_have_the_same_texts() -> None:
+    assert {frozenset(TEXTS[language]) for language in LANGUAGES} == {frozenset(TEXTS["en"])}
+
+
+@pytest.mark.parametrize("key", TEXTS["en"])
+def test_a_text_tells_the_same_facts_in_all_languages(key: str) -> None:
+    facts = {tuple(sorted(PLACEHOLDER.findall(TEXTS[language][key]))) for language in LANGUAGES}
+
+    assert len(facts) == 1
+    assert all(TEXTS[language][key].strip() for language in LANGUAGES)
+
+
+def test_every_text_that_is_asked_for_is_there() -> None:
+    sources = [*(ROOT / "web" / "static").glob("*.js"), *(ROOT / "web" / "templates" / "pages").glob("*.html")]
+
+    asked = {(key, source.name) for source in sources for key in KEY.findall(Path(source).read_text(encoding="utf-8"))}
+    assert len(asked) > 10
+    assert {one for one in asked if one[0] not in TEXTS["en"]} == set()

@@ -1,0 +1,64 @@
+"""The users' pages. They hold nothing personal: their scripts ask the API, with the token of whoever is signed in."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from flask import Response, make_response, render_template, request
+
+from web.http import auth
+from web.http.api import Api
+from web.http.surroundings import surroundings
+from web.texts import LANGUAGES, TEXTS, language, remember_choice
+
+api = Api("pages", auth.public, prefix="")
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {connect};"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types"
+)
+
+
+@api.get("/settings/sync")
+def sync_settings() -> Response:
+    """Show Cloud Sync: what the user has, switches and pays for."""
+    return page("sync.html")
+
+
+@api.get("/signed-in")
+def signed_in() -> Response:
+    """Take the token that the issuer sends back behind the `#`, and return to where the user came from."""
+    return page("signed-in.html")
+
+
+def page(template: str, **facts: Any) -> Response:
+    """Answer a page in the language of the request.
+
+    Args:
+        facts: What the template shows beside the texts.
+    """
+    settings, spoken = surroundings().settings, language()
+    answer = make_response(
+        render_template(
+            f"pages/{template}",
+            t=partial(_text, TEXTS[spoken]),
+            language=spoken,
+            other_languages=[(other, _here_in(other)) for other in LANGUAGES if other != spoken],
+            sign_in_url=f"{settings.auth_url}/sign-in",
+            **facts,
+        )
+    )
+    answer.headers["Content-Security-Policy"] = POLICY.format(connect="'self'")
+    answer.vary.update(["Accept-Language", "Cookie"])
+    remember_choice(answer)
+    return answer
+
+
+def _text(texts: Mapping[str, str], key: str, **facts: object) -> str:
+    return texts[key].format(**facts)
+
+
+def _here_in(other: str) -> str:
+    """Give the address of this page in another language."""
+    return f"{request.path}?{urlencode({**request.args.to_dict(), 'lang': other})}"

@@ -1,0 +1,493 @@
+/**
+ * The browser's client of mana-credits: the API, the sync-billing store, and sync that follows it.
+ *
+ * Needs nothing but a browser: import it from where the service serves it, or copy the file. Everything here works
+ * without a page; what people see is in `mana-elements.js`.
+ *
+ * @module
+ */
+
+/** @typedef {() => string | null | Promise<string | null>} GetToken Gives the user's token, or null if nobody is signed in. */
+/** @typedef {"monthly" | "quarterly" | "yearly"} Interval */
+/** @typedef {{ key?: string }} Keyed `key`: of this intent, from `newKey()`. The same key never acts twice. */
+/** @typedef {{ limit?: number, cursor?: string }} Paging */
+/** @template T @typedef {{ items: T[], next: string | null }} Listed `next`: the cursor of the next page. */
+
+/** @typedef {{ balance: number, totalEarned: number, totalSpent: number }} Balance */
+/**
+ * @typedef {{ id: string, type: string, status: string, amount: number, balanceBefore: number, balanceAfter: number,
+ *   appId: string, description: string, metadata: object | null, createdAt: string, completedAt: string | null }} Transaction
+ */
+/** @typedef {{ id: string, name: string, description: string, credits: number, priceEuroCents: number }} Package */
+/**
+ * @typedef {{ id: string, packageId: string, credits: number, priceEuroCents: number, refundedEuroCents: number,
+ *   status: "pending" | "completed" | "failed" | "cancelled" | "refunded", createdAt: string,
+ *   completedAt: string | null, clientSecret: string | null, checkoutUrl: string | null }} Purchase
+ */
+/**
+ * @typedef {{ purchaseId: string, clientSecret: string | null, amount: number, credits: number,
+ *   checkoutUrl: string | null }} StartedPurchase `amount` is in euro cents.
+ */
+/** @typedef {{ operation: string, category: "ai" | "premium", app: string, credits: number, unit: string }} Operation */
+/**
+ * @typedef {{ from: string, to: string, groupBy: "app" | "day", totalCredits: number, totalUses: number,
+ *   items: { appId: string | null, day: string | null, credits: number, uses: number }[] }} Usage
+ */
+/**
+ * @typedef {{ active: boolean, interval: Interval, nextChargeAt: string | null, pausedAt: string | null,
+ *   gifted: boolean, autoResume: boolean,
+ *   nextCharge: { at: string, amount: number, covered: boolean } | null }} SyncStatus
+ */
+/** @typedef {{ interval: Interval, nextChargeAt: string, amountCharged: number }} SyncActivated */
+/** @typedef {{ interval: Interval, amountCharged: number, effectiveAt: string }} IntervalChanged */
+/**
+ * @typedef {{ totalCredits: number, targetEmail?: string, message?: string, expirationDays?: number,
+ *   sourceAppId?: string }} NewGift
+ */
+/**
+ * @typedef {{ id: string, code: string, url: string, totalCredits: number, type: "simple" | "personalized",
+ *   status: GiftStatus, targetEmail: string | null, message: string | null, expiresAt: string, createdAt: string }} Gift
+ */
+/** @typedef {"active" | "depleted" | "expired" | "cancelled" | "refunded"} GiftStatus */
+/**
+ * @typedef {{ code: string, type: "simple" | "personalized", status: GiftStatus, totalCredits: number,
+ *   redeemed: boolean, isPersonalized: boolean, message: string | null, creatorName: string | null,
+ *   expiresAt: string }} GiftPage
+ */
+/**
+ * @typedef {{ id: string, code: string, creditsReceived: number, message: string | null, creatorName: string | null,
+ *   redeemedAt: string }} ReceivedGift
+ */
+/**
+ * @typedef {{ creditsReceived: number, newBalance: number, message: string | null,
+ *   creatorName: string | null }} RedeemedGift
+ */
+
+/**
+ * @typedef {{ status: number, code: string, title?: string, detail?: string, details?: Record<string, unknown>,
+ *   errors?: { field: string, message: string }[], jobId?: string }} Problem A problem document (RFC 9457).
+ */
+
+/** A refusal or a failure, as the service told it. `code` is stable; `detail` is for developers. */
+export class ManaCreditsError extends Error {
+  /**
+   * @param {Problem} problem
+   * @param {number} [retryAfterS] After how many seconds the same request may succeed.
+   */
+  constructor(problem, retryAfterS = 0) {
+    super(problem.detail ?? problem.title ?? problem.code);
+    this.name = new.target.name;
+    this.status = problem.status;
+    this.code = problem.code;
+    this.details = problem.details ?? {};
+    this.errors = problem.errors ?? [];
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/** The balance does not cover the amount. */
+export class InsufficientCredits extends ManaCreditsError {
+  /** Credits that were asked for. */
+  get required() { return Number(this.details["required"]); }
+
+  /** Credits that are there. */
+  get available() { return Number(this.details["available"]); }
+}
+
+/** Nobody is signed in, or the token has ended. */
+export class SignInNeeded extends ManaCreditsError {}
+
+/** Too many attempts; see `retryAfterS`. */
+export class TooManyRequests extends ManaCreditsError {}
+
+/** The service cannot be reached, or not now. The same request, with the same key, may succeed in a moment. */
+export class Unavailable extends ManaCreditsError {}
+
+/** The act is recorded and will be done, but was not done while we followed it. Asking again with its key goes on. */
+export class StillPending extends ManaCreditsError {
+  /** @param {{ jobId: string, statusUrl: string, purchaseId?: string }} accepted */
+  constructor(accepted) {
+    super({ status: 202, code: "still_pending", detail: "Recorded, but not done yet" });
+    this.accepted = accepted;
+  }
+}
+
+/** @type {Record<number, typeof ManaCreditsError>} */
+const ERRORS = { 401: SignInNeeded, 402: InsufficientCredits, 429: TooManyRequests, 503: Unavailable };
+const BASE = "/api/v1";
+const TRIES_MAX = 3;
+const FOLLOW_MS = 60_000;
+
+/** Make the key of one intent: take a new one when a person begins something, and keep it until it has ended. */
+export function newKey() {
+  return crypto.randomUUID();
+}
+
+/**
+ * Make a client of the API.
+ *
+ * Reads, and acts with a key, are tried up to three times when the service cannot be reached. Queued acts (202) are
+ * followed to their end.
+ *
+ * @param {object} options
+ * @param {GetToken} options.getToken
+ * @param {string} [options.baseUrl] Where the service is; without it, where the page is from.
+ * @param {number} [options.followMs] How long a queued act is followed, in milliseconds.
+ */
+export function createClient({ getToken, baseUrl = "", followMs = FOLLOW_MS }) {
+  const origin = baseUrl.replace(/\/$/, "");
+
+  /** @param {string} method @param {string} path @param {{ body?: object, key?: string }} told */
+  async function call(method, path, { body, key } = {}) {
+    const repeatable = method === "GET" || key !== undefined;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await callOnce(method, path, { body, key });
+      } catch (error) {
+        if (!(error instanceof Unavailable) || !repeatable || tries === TRIES_MAX) throw error;
+        await pause(Math.max(error.retryAfterS, tries / 2) * 1_000);
+      }
+    }
+  }
+
+  /** @param {string} method @param {string} path @param {{ body?: object | undefined, key?: string | undefined }} told */
+  async function callOnce(method, path, { body, key }) {
+    const token = await getToken();
+    /** @type {Record<string, string>} */
+    const headers = { Accept: "application/json" };
+    if (token) headers["Authorization"] = `Bearer ${token}`;
+    if (body) headers["Content-Type"] = "application/json";
+    if (key) headers["Idempotency-Key"] = key;
+    const answer = await reach(origin + path, { method, headers, body: body ? JSON.stringify(body) : null });
+    const told = await answer.json().catch(() => null);
+    if (answer.ok && told !== null) return { status: answer.status, body: told, next: cursorOf(answer) };
+    throw errorOf(answer, told);
+  }
+
+  /** @param {string} path @returns {Promise<any>} */
+  async function get(path) {
+    return (await call("GET", BASE + path)).body;
+  }
+
+  /** @param {string} path @param {Record<string, string | number | undefined>} query @returns {Promise<Listed<any>>} */
+  async function list(path, query) {
+    const { body, next } = await call("GET", BASE + path + queryOf(query));
+    return { items: body, next };
+  }
+
+  /** @param {string} path @param {object} [body] @param {string} [key] @returns {Promise<any>} */
+  async function post(path, body, key) {
+    const answer = await call("POST", BASE + path, { ...(body && { body }), ...(key && { key }) });
+    return answer.status === 202 ? follow(answer.body) : answer.body;
+  }
+
+  /** @param {{ jobId: string, statusUrl: string, purchaseId?: string }} accepted */
+  async function follow(accepted) {
+    const until = Date.now() + followMs;
+    for (let restMs = 250; Date.now() < until; restMs = Math.min(restMs * 1.5, 2_000)) {
+      await pause(restMs);
+      const job = (await call("GET", accepted.statusUrl)).body;
+      if (job.status === "done") return job.result;
+      if (job.status !== "pending") throw ofProblem(job.problem ?? { status: 503, code: "job_discarded" });
+    }
+    throw new StillPending(accepted);
+  }
+
+  return {
+    credits: {
+      /** @returns {Promise<Balance>} */
+      balance: () => get("/credits/balance"),
+      /**
+       * Spend credits: an `amount`, or the price of an `operation`.
+       * @param {{ amount?: number, operation?: string, quantity?: number, appId: string, description: string,
+       *   metadata?: object }} use
+       * @param {Keyed} [keyed]
+       * @returns {Promise<{ transaction: Transaction, newBalance: Balance }>}
+       */
+      use: (use, { key = newKey() } = {}) => post("/credits/use", use, key),
+      /** @param {Paging} [paging] @returns {Promise<Listed<Transaction>>} */
+      transactions: (paging = {}) => list("/credits/transactions", paging),
+      /** @returns {Promise<Operation[]>} */
+      operations: () => get("/credits/operations"),
+    },
+    purchases: {
+      /** @returns {Promise<Package[]>} */
+      packages: () => get("/credits/packages"),
+      /**
+       * Begin a purchase. With both URLs the buyer pays at `checkoutUrl`, else with `clientSecret` in your own form.
+       * @param {{ packageId: string, successUrl?: string, cancelUrl?: string }} wanted
+       * @param {Keyed} [keyed]
+       * @returns {Promise<StartedPurchase>}
+       */
+      start: (wanted, { key = newKey() } = {}) => post("/credits/purchase", wanted, key),
+      /** @param {string} id @returns {Promise<Purchase>} */
+      get: (id) => get(`/credits/purchase/${encodeURIComponent(id)}`),
+      /** @param {Paging} [paging] @returns {Promise<Listed<Purchase>>} */
+      list: (paging = {}) => list("/credits/purchases", paging),
+    },
+    usage: {
+      /** @param {{ from?: string, to?: string, groupBy?: "app" | "day" }} [asked] UTC days. @returns {Promise<Usage>} */
+      read: (asked = {}) => get(`/credits/usage${queryOf(asked)}`),
+    },
+    sync: {
+      /** @returns {Promise<SyncStatus>} */
+      status: () => get("/sync/status"),
+      /** @param {Interval} interval @param {Keyed} [keyed] @returns {Promise<SyncActivated>} */
+      activate: (interval, { key = newKey() } = {}) => post("/sync/activate", { interval }, key),
+      /** @returns {Promise<{ success: boolean }>} */
+      deactivate: () => post("/sync/deactivate"),
+      /** @param {Interval} interval @returns {Promise<IntervalChanged>} */
+      changeInterval: (interval) => post("/sync/change-interval", { interval }),
+      /** @param {boolean} enabled @returns {Promise<{ enabled: boolean }>} */
+      autoResume: (enabled) => post("/sync/auto-resume", { enabled }),
+    },
+    gifts: {
+      /** Look a gift up by its code; needs nobody signed in. @param {string} code @returns {Promise<GiftPage>} */
+      get: (code) => get(`/gifts/${encodeURIComponent(code)}`),
+      /** @param {NewGift} gift @param {Keyed} [keyed] @returns {Promise<Gift>} */
+      create: (gift, { key = newKey() } = {}) => post("/gifts", gift, key),
+      /** @param {Paging} [paging] @returns {Promise<Listed<Gift>>} */
+      created: (paging = {}) => list("/gifts/me/created", paging),
+      /** @param {Paging} [paging] @returns {Promise<Listed<ReceivedGift>>} */
+      received: (paging = {}) => list("/gifts/me/received", paging),
+      /** @param {string} code @param {Keyed} [keyed] @returns {Promise<RedeemedGift>} */
+      redeem: (code, { key = newKey() } = {}) => post(`/gifts/${encodeURIComponent(code)}/redeem`, {}, key),
+      /** @param {string} id @param {Keyed} [keyed] @returns {Promise<{ refundedCredits: number }>} */
+      cancel: async (id, { key = newKey() } = {}) =>
+        (await call("DELETE", `${BASE}/gifts/${encodeURIComponent(id)}`, { key })).body,
+    },
+  };
+}
+
+/** @typedef {ReturnType<typeof createClient>} Client */
+
+/** @param {string} url @param {RequestInit} request */
+async function reach(url, request) {
+  try {
+    return await fetch(url, request);
+  } catch (error) {
+    throw new Unavailable({ status: 0, code: "unreachable", detail: String(error) });
+  }
+}
+
+/** @param {Response} answer @param {any} told */
+function errorOf(answer, told) {
+  const problem = told && typeof told.code === "string" ? told : { status: answer.status, code: "unexpected_answer" };
+  return ofProblem({ ...problem, status: answer.status }, Number(answer.headers.get("Retry-After")) || 0);
+}
+
+/** @param {Problem} problem @param {number} [retryAfterS] */
+function ofProblem(problem, retryAfterS) {
+  return new (ERRORS[problem.status] ?? ManaCreditsError)(problem, retryAfterS);
+}
+
+/** @param {Response} answer */
+function cursorOf(answer) {
+  const next = /<([^>]+)>;\s*rel="next"/.exec(answer.headers.get("Link") ?? "");
+  return next?.[1] ? new URL(next[1], answer.url).searchParams.get("cursor") : null;
+}
+
+/** @param {Record<string, string | number | undefined>} told */
+function queryOf(told) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(told)) if (value !== undefined) query.set(name, String(value));
+  return query.size ? `?${query}` : "";
+}
+
+/** @param {number} ms @returns {Promise<void>} */
+function pause(ms) {
+  return new Promise((resolve) => { setTimeout(resolve, ms); });
+}
+
+/**
+ * Hold a value that others can watch. `subscribe` calls at once with the value, then on every change, and returns what
+ * ends it: the contract of Svelte's stores.
+ *
+ * @template T
+ * @param {T} value
+ */
+export function createStore(value) {
+  /** @type {Set<(value: T) => void>} */
+  const watchers = new Set();
+  return {
+    get: () => value,
+    /** @param {T} changed */
+    set(changed) {
+      value = changed;
+      for (const watcher of [...watchers]) watcher(value);
+    },
+    /** @param {(value: T) => void} watcher @returns {() => void} */
+    subscribe(watcher) {
+      // The same function may subscribe twice, and each subscription ends on its own.
+      const own = (/** @type {T} */ told) => watcher(told);
+      watchers.add(own);
+      own(value);
+      return () => { watchers.delete(own); };
+    },
+  };
+}
+
+/**
+ * @typedef {SyncStatus & { paused: boolean, loading: boolean, known: boolean,
+ *   error: ManaCreditsError | null }} SyncBilling `known`: it was loaded once. `paused`: it waits for credits.
+ */
+
+/**
+ * Make the store of a user's sync billing.
+ *
+ * @param {Client} client
+ */
+export function createSyncBilling(client) {
+  const store = createStore(/** @type {SyncBilling} */ ({
+    active: false, interval: "monthly", nextChargeAt: null, pausedAt: null, gifted: false, autoResume: false,
+    nextCharge: null, paused: false, loading: false, known: false, error: null,
+  }));
+  /** @type {Promise<void> | null} */
+  let running = null;
+
+  /** One after the other, so that an older answer never replaces a newer one. @param {() => Promise<unknown>} act */
+  async function run(act) {
+    const before = running;
+    const mine = (async () => {
+      await before?.catch(() => undefined);
+      store.set({ ...store.get(), loading: true, error: null });
+      try {
+        await act();
+        const status = await client.sync.status();
+        const paused = !status.active && status.pausedAt !== null;
+        store.set({ ...store.get(), ...status, paused, known: true, loading: false });
+      } catch (error) {
+        store.set({ ...store.get(), loading: false, error: error instanceof ManaCreditsError ? error : null });
+        throw error;
+      }
+    })();
+    running = mine;
+    return mine;
+  }
+
+  /** @type {Promise<void> | null} */
+  let loading = null;
+
+  return {
+    get: store.get,
+    subscribe: store.subscribe,
+    /** Read the state anew; calls at the same time share one answer. */
+    load() {
+      loading ??= run(async () => undefined).finally(() => { loading = null; });
+      return loading;
+    },
+    /** @param {Interval} interval @param {Keyed} [keyed] */
+    activate: (interval, keyed) => run(() => client.sync.activate(interval, keyed)),
+    deactivate: () => run(() => client.sync.deactivate()),
+    /** @param {Interval} interval */
+    changeInterval: (interval) => run(() => client.sync.changeInterval(interval)),
+    /** @param {boolean} enabled */
+    setAutoResume: (enabled) => run(() => client.sync.autoResume(enabled)),
+  };
+}
+
+/** @typedef {ReturnType<typeof createSyncBilling>} SyncBillingStore */
+
+/**
+ * @typedef {object} Collection What of the local data is synced, under a name of its own.
+ * @property {string} name
+ * @property {() => Promise<unknown[]>} pending Gives what the server has not got yet.
+ * @property {(theirs: unknown[], sent: unknown[]) => Promise<void>} accept Takes in what others changed, and learns
+ *   what of `pending` the server has got.
+ */
+
+/** @typedef {{ status: "off" | "waiting" | "syncing" | "paused" | "failed", syncedAt: Date | null }} SyncProgress */
+
+const EVERY_MS = 15_000;
+
+/**
+ * Sync local data while it is paid for.
+ *
+ * Nothing starts unless `syncEnabled` says so, and it is followed when it changes. When the server answers 402, the
+ * store is loaded again. Local data is only ever read and written by the collections; stopping deletes nothing.
+ *
+ * @param {string} serverUrl
+ * @param {GetToken} getToken
+ * @param {boolean | { subscribe: (watcher: (value: any) => void) => () => void, load?: () => Promise<void> }} syncEnabled
+ *   A boolean, a store of one, or the sync-billing store.
+ * @param {{ everyMs?: number }} [options] How long between two rounds, in milliseconds.
+ */
+export function createUnifiedSync(serverUrl, getToken, syncEnabled, { everyMs = EVERY_MS } = {}) {
+  const progress = createStore(/** @type {SyncProgress} */ ({ status: "off", syncedAt: null }));
+  /** @type {Map<Collection, string | null>} */
+  const cursors = new Map();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  /** @type {Promise<void> | null} */
+  let round = null;
+  let enabled = false;
+
+  /** @param {Collection} collection */
+  async function exchange(collection) {
+    const sent = await collection.pending();
+    const token = await getToken();
+    const answer = await reach(`${serverUrl.replace(/\/$/, "")}/sync/${encodeURIComponent(collection.name)}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+      body: JSON.stringify({ since: cursors.get(collection) ?? null, changes: sent }),
+    });
+    const told = await answer.json().catch(() => null);
+    if (!answer.ok) throw errorOf(answer, told);
+    if (!enabled) return;
+    await collection.accept(told.changes, sent);
+    cursors.set(collection, told.cursor);
+  }
+
+  async function exchangeAll() {
+    clearTimeout(timer);
+    progress.set({ ...progress.get(), status: "syncing" });
+    try {
+      for (const collection of [...cursors.keys()]) await exchange(collection);
+      if (enabled) progress.set({ status: "waiting", syncedAt: new Date() });
+    } catch (error) {
+      const unpaid = error instanceof InsufficientCredits;
+      if (enabled) progress.set({ ...progress.get(), status: unpaid ? "paused" : "failed" });
+      if (unpaid && typeof syncEnabled === "object") await syncEnabled.load?.().catch(() => undefined);
+    }
+    if (enabled) timer = setTimeout(() => void sync(), everyMs);
+  }
+
+  /** Sync now, if enabled. A round under way is waited for, and followed by one that has what came meanwhile. */
+  async function sync() {
+    await round;
+    if (!enabled) return;
+    round ??= exchangeAll().finally(() => { round = null; });
+    await round;
+  }
+
+  /** @param {unknown} told */
+  function follow(told) {
+    const wanted = typeof told === "object" && told !== null && "active" in told ? told.active === true : told === true;
+    if (wanted === enabled) return;
+    enabled = wanted;
+    if (enabled) void sync();
+    else {
+      clearTimeout(timer);
+      progress.set({ ...progress.get(), status: "off" });
+    }
+  }
+
+  const unfollow = typeof syncEnabled === "object" ? syncEnabled.subscribe(follow) : follow(syncEnabled);
+
+  return {
+    get: progress.get,
+    subscribe: progress.subscribe,
+    sync,
+    /** Sync a collection from now on. @param {Collection} collection @returns {() => void} What ends it. */
+    add(collection) {
+      cursors.set(collection, null);
+      void sync();
+      return () => { cursors.delete(collection); };
+    },
+    /** Stop for good. Local data stays as it is. */
+    stop() {
+      unfollow?.();
+      follow(false);
+    },
+  };
+}
