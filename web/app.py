@@ -11,7 +11,7 @@ import settings as environment
 from domain.store import Database
 from domain.units import USER_ID_MAX
 from telemetry import configure_logging
-from web import credits, internal, jobs, public, purchases, webhooks  # noqa: A004 - the contract's word
+from web import admin_jobs, credits, internal, jobs, public, purchases, webhooks  # noqa: A004 - the contract's word
 from web.http import problems, requests
 from web.http.api import Api
 from web.http.auth import Tokens
@@ -24,7 +24,15 @@ from workers.broker import Bell
 
 BODY_BYTES_MAX: Final = 64 * 1024
 POOL_SIZE: Final = 20
-APIS: Final[tuple[Api, ...]] = (public.api, webhooks.api, credits.api, purchases.api, jobs.api, internal.api)
+APIS: Final[tuple[Api, ...]] = (
+    public.api,
+    webhooks.api,
+    credits.api,
+    purchases.api,
+    jobs.api,
+    internal.api,
+    admin_jobs.api,
+)
 EXPOSED_HEADERS: Final = [
     "Link",
     "Location",

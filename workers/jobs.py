@@ -15,10 +15,10 @@ import structlog
 
 from domain.errors import Busy, Parked, Refusal, Unavailable
 from domain.ids import new_id
-from domain.operations.jobs import Failure, Write, fail, finish, reject, start
+from domain.operations.jobs import Failure, Write, fail, finish, reject, start, wait
 from domain.rules.jobs import Job, JobKind
 from workers import metrics
-from workers.errors import FinalError
+from workers.errors import FinalError, Later
 from workers.resources import Resources
 
 Handler = Callable[[Job, Resources], Write]
@@ -65,6 +65,12 @@ def _act(job: Job, handler: Handler, with_: Resources) -> str:
             reject(store, job, refusal)
         log.info("job_rejected", code=refusal.code)
         return "rejected"
+    except Later as later:
+        with with_.database.begin() as store:
+            wait(store, job, pause=later.pause)
+        if not later.pause:
+            with_.bell.ring(job)
+        return "later"
     except Exception as error:  # noqa: BLE001 - the outermost frame of a job
         _write_failure(job, error, with_)
         return "failed"

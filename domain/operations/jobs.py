@@ -127,6 +127,12 @@ def fail(store: Store, job: Job, failure_met: Failure) -> None:
         rows.end(store, job.id, JobState.FAILED, problem=failure("job_failed", detail))
 
 
+def wait(store: Store, job: Job, *, pause: timedelta) -> None:
+    """Let a started job rest and go on later; that is no failed try."""
+    if _still_ours(store, job):
+        rows.rest(store, job.id, pause=pause, attempts_made=job.attempts)
+
+
 def retry(store: Store, job_id: UUID) -> Job:
     """Set a rejected or failed job to pending with fresh budgets.
 

@@ -36,12 +36,13 @@ class JobKind(StrEnum):
     STRIPE_EVENT = "stripe"
     PRUNE = "prune"
     AUDIT = "audit"
+    RETRY_ALL = "retry-all"
 
     @property
     def queue(self) -> Queue:
         """The queue whose workers do this kind."""
         match self:
-            case JobKind.PURCHASE | JobKind.STRIPE_EVENT | JobKind.PRUNE | JobKind.AUDIT:
+            case JobKind.PURCHASE | JobKind.STRIPE_EVENT | JobKind.PRUNE | JobKind.AUDIT | JobKind.RETRY_ALL:
                 return Queue.DEFAULT
 
 

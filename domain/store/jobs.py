@@ -41,18 +41,18 @@ def insert_new(store: Store, new: Sequence[NewJob]) -> list[Job]:
         for job in new
     ]
     statement = insert(jobs).values(rows).on_conflict_do_nothing(constraint="jobs_key_key").returning(jobs)
-    return [_job(row) for row in store.run(statement)]
+    return [job_of(row) for row in store.run(statement)]
 
 
 def by_id(store: Store, job_id: UUID) -> Job | None:
     """Read a job."""
     row = store.first(select(jobs).where(jobs.c.id == job_id))
-    return None if row is None else _job(row)
+    return None if row is None else job_of(row)
 
 
 def lock_by_key(store: Store, key: str) -> Job:
     """Lock and read the job with this key, which must exist."""
-    return _job(store.run(select(jobs).where(jobs.c.key == key).with_for_update()).one())
+    return job_of(store.run(select(jobs).where(jobs.c.key == key).with_for_update()).one())
 
 
 def claim(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
@@ -69,7 +69,7 @@ def claim(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
         .returning(jobs)
     )
     row = store.first(statement)
-    return None if row is None else _job(row)
+    return None if row is None else job_of(row)
 
 
 def lock_leased(store: Store, job_id: UUID, *, token: UUID) -> bool:
@@ -155,7 +155,8 @@ def prune(store: Store, states: Sequence[JobState], *, older_than: timedelta, mo
     return deleted
 
 
-def _job(row: Row[Any]) -> Job:
+def job_of(row: Row[Any]) -> Job:
+    """Read a job off a row that has all its columns."""
     return Job(
         id=row.id,
         kind=JobKind(row.kind),
