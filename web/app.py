@@ -11,7 +11,7 @@ import settings as environment
 from domain.store import Database
 from domain.units import USER_ID_MAX
 from telemetry import configure_logging
-from web import admin_jobs, credits, internal, jobs, public, purchases, webhooks  # noqa: A004 - the contract's word
+from web import admin_jobs, console, credits, internal, jobs, public, purchases, webhooks  # noqa: A004 - the contract's word
 from web.http import problems, requests
 from web.http.api import Api
 from web.http.auth import Tokens
@@ -32,6 +32,8 @@ APIS: Final[tuple[Api, ...]] = (
     jobs.api,
     internal.api,
     admin_jobs.api,
+    console.door,
+    console.api,
 )
 EXPOSED_HEADERS: Final = [
     "Link",

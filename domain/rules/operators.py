@@ -25,6 +25,9 @@ AHEAD_MAX: Final = 100
 
 WHY_MAX: Final = 500
 
+DIFFERENT: Final = "…"
+"""Stands in the message of a cause for what differs from job to job."""
+
 _RETRYABLE: Final = frozenset({JobState.FAILED, JobState.REJECTED})
 
 
@@ -129,6 +132,11 @@ class Cause:
     last_at: datetime
     hours: Mapping[str, int]
     sample: UUID
+
+    @property
+    def text(self) -> str:
+        """The longest part that all messages have in common: finds these jobs among those of the same error."""
+        return max(self.message.split(DIFFERENT), key=len).strip()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from sqlalchemy import Row, text, update
 
 from domain.rules.jobs import Job, JobKind, JobState
 from domain.rules.ledger import Transaction
-from domain.rules.operators import Cause, FoundJob, JobFilter, Try
+from domain.rules.operators import DIFFERENT, Cause, FoundJob, JobFilter, Try
 from domain.store import jobs as rows
 from domain.store import ledger
 from domain.store.database import Store
@@ -31,10 +31,8 @@ _CONDITIONS: Final = {
     "text": f"position(lower(:text) IN lower(concat_ws(' ', {_MESSAGE}, j.problem ->> 'detail', j.key, "
     "j.payload::text))) > 0",
 }
-# Words with digits (ids, amounts, times) and quoted texts differ from job to job of one cause.
-_SHAPE: Final = (
-    rf"""left(regexp_replace({_MESSAGE}, '[[:alnum:]_.-]*[0-9][[:alnum:]_.-]*|''[^'']*''', '…', 'g'), 200)"""
-)
+# Words with digits (ids, amounts, times) differ from job to job of one cause.
+_SHAPE: Final = f"left(regexp_replace({_MESSAGE}, '[[:alnum:]_.-]*[0-9][[:alnum:]_.-]*', '{DIFFERENT}', 'g'), 200)"
 
 
 def find(store: Store, wanted: JobFilter, *, limit: int, before: UUID | None) -> list[FoundJob]:
