@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run test check lint types shape bench migrate lock openapi
+.PHONY: help setup run test test-pages screenshots chromium check lint types shape bench migrate lock openapi
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,9 +26,18 @@ run: setup ## start everything on this machine and buy credits once
 	mana-credits dev
 
 test: setup ## run the tests on real PostgreSQL, Valkey and the local Stripe
-	pytest
+	pytest --ignore=tests/pages
 
-check: lint types shape test ## everything CI runs, in the same order
+test-pages: setup chromium ## run the tests of the operators' console in a real browser
+	pytest tests/pages
+
+screenshots: setup chromium ## take the pictures of docs/ops anew
+	SCREENSHOTS=docs/ops pytest tests/pages
+
+chromium: # Debian's; nothing is done where there is one
+	command -v chromium || command -v chromium-browser || { apt-get update && apt-get install --yes chromium; }
+
+check: lint types shape test test-pages ## everything CI runs, in the same order
 
 lint: setup ## style
 	ruff format --check $(SOURCES)
