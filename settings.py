@@ -56,9 +56,18 @@ class Settings:
 def load() -> Settings:
     """Read the settings of a process, or end it with a message that names what is missing."""
     try:
-        return from_environment(os.environ)
+        return read()
     except BadSettings as refusal:
         sys.exit(f"mana-credits cannot start: {refusal}")
+
+
+def read() -> Settings:
+    """Read the settings of this process.
+
+    Raises:
+        BadSettings: as `from_environment`.
+    """
+    return from_environment(os.environ)
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -117,6 +126,11 @@ def database_url() -> str:
     if problems or not url:
         sys.exit("mana-credits cannot start: DATABASE_URL is missing or no postgresql:// address")
     return url
+
+
+def redis_url() -> str | None:
+    """Read `REDIS_URL` alone: a command that rings can do without."""
+    return os.environ.get("REDIS_URL", "").strip() or None
 
 
 def _list(value: str) -> tuple[str, ...]:

@@ -1,11 +1,17 @@
 """Ids are made here, in Python, so that a row's id is known before it is written."""
 
 import time
+from datetime import datetime
 from random import getrandbits as _random
 from uuid import UUID
 
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
+
+
+def first_id_of(moment: datetime) -> UUID:
+    """Give the smallest id that `new_id` could make at a moment: where a walk through rows by id may begin."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def new_id() -> UUID:

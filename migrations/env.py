@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import create_engine, text
 
 import settings
-from domain.store import gift_tables, stripe_tables, sync_tables
+from domain.store import act_tables, gift_tables, stripe_tables, sync_tables
 from domain.store.tables import metadata
 
 ADVISORY_LOCK = 5_264_391
@@ -34,7 +34,7 @@ def ours(name: str | None, kind: str, _parents: object) -> bool:
     return kind != "schema" or name in {"credits", "gifts", "jobs"}
 
 
-TABLES = (gift_tables, stripe_tables, sync_tables)
+TABLES = (act_tables, gift_tables, stripe_tables, sync_tables)
 """Modules that add tables to the metadata: imported so that `alembic check` sees them."""
 
 migrate()

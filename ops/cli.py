@@ -6,12 +6,17 @@ import click
 
 COMMANDS = {
     "audit": "ops.audit:audit",
+    "check": "ops.check:check",
     "dev": "ops.dev:dev",
+    "erase": "ops.erase:erase",
+    "export": "ops.export:export",
+    "jobs": "ops.jobs:jobs",
     "packages": "ops.packages:packages",
     "reconcile": "ops.reconcile:reconcile",
     "refund": "ops.refund:refund",
     "seed": "ops.packages:seed",
     "token": "ops.dev:token",
+    "user": "ops.user:user",
 }
 """Where each command is: `module:name`. `dev` and `token` need the development packages, the others do not."""
 

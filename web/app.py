@@ -12,6 +12,8 @@ from domain.store import Database
 from domain.units import USER_ID_MAX
 from telemetry import configure_logging
 from web import (
+    admin_jobs,
+    console,
     credits,  # noqa: A004 - the contract's word
     gifts,
     internal,
@@ -53,6 +55,9 @@ APIS: Final[tuple[Api, ...]] = (
     internal_holds.api,
     sync_internal.api,
     sync_admin.api,
+    admin_jobs.api,
+    console.door,
+    console.api,
 )
 EXPOSED_HEADERS: Final = [
     "Link",

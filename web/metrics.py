@@ -51,6 +51,7 @@ def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:
 
 def _house(gauges: Gauges) -> Iterable[Metric]:
     yield _gauge("mana_jobs_oldest_pending_seconds", "How long the oldest due job waits", gauges.oldest_pending_s)
+    yield _gauge("mana_jobs_oldest_failed_seconds", "How long the oldest failed job waits", gauges.oldest_failed_s)
     yield _gauge("mana_stripe_webhook_lag_seconds", "From an event's making to its end here", gauges.webhook_lag_s)
     yield _gauge("mana_audit_age_seconds", "Since the books were last proved", gauges.audit_age_s)
     jobs = GaugeMetricFamily("mana_jobs", "Jobs by kind and state", labels=["kind", "state"])

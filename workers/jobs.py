@@ -149,6 +149,8 @@ def _act(job: Job, handler: Handler, with_: Resources) -> str:
     except Unfinished as unfinished:
         with with_.database.begin() as store:
             postpone(store, job, pause=timedelta(seconds=unfinished.pause_s))
+        if not unfinished.pause_s:
+            with_.bell.ring(job)
         return "unfinished"
     except Refusal as refusal:
         with with_.database.begin() as store:

@@ -52,6 +52,7 @@ class JobKind(StrEnum):
     ROLL_UP_USAGE = "roll-up-usage"
     PRUNE = "prune"
     AUDIT = "audit"
+    RETRY_ALL = "retry-all"
     ACTIVATE = "activate"
     RESUME = "resume"
     RENEW = "renew"
@@ -72,6 +73,7 @@ class JobKind(StrEnum):
                 | JobKind.STRIPE_EVENT
                 | JobKind.PRUNE
                 | JobKind.AUDIT
+                | JobKind.RETRY_ALL
                 | JobKind.STRIPE_OBJECT
                 | JobKind.REFUND
                 | JobKind.CANCEL

@@ -71,6 +71,7 @@ class Database:
         pool_size: Most connections of this process.
         lock_timeout_s: How long a statement may wait for a row that somebody else has locked.
         statement_timeout_s: How long a statement may take.
+        as_app: Run as the role without rights on the ledger; `False` only for people's command-line tools.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Database:
         pool_size: int = 8,
         lock_timeout_s: float = 2,
         statement_timeout_s: float = 5,
+        as_app: bool = True,
     ) -> None:
         self._engine = create_engine(
             url,
@@ -96,7 +98,7 @@ class Database:
             "statement_timeout": f"{statement_timeout_s}s",
             "idle_in_transaction_session_timeout": "10s",
             "TimeZone": "UTC",
-            "role": APP_ROLE,
+            **({"role": APP_ROLE} if as_app else {}),
         }
         event.listen(self._engine, "connect", lambda connection, _record: _prepare(connection, session))
 

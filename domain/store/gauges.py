@@ -16,6 +16,7 @@ class Gauges:
 
     Attributes:
         oldest_pending_s: Age of the oldest due job, in seconds; 0 if none waits.
+        oldest_failed_s: Since the first of the failed jobs failed, in seconds; 0 if there is none.
         webhook_lag_s: Of the latest Stripe event: from its making to its end here, or to now.
         audit_age_s: Since the books were last proved; -1 if never.
         jobs: Count by kind and state; ended ones of the last hour only.
@@ -23,6 +24,7 @@ class Gauges:
     """
 
     oldest_pending_s: float
+    oldest_failed_s: float
     webhook_lag_s: float
     audit_age_s: float
     jobs: Mapping[tuple[str, str], int]
@@ -32,6 +34,9 @@ class Gauges:
 _OLDEST: Final = text("""
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM jobs.jobs
 WHERE state = 'pending' AND next_at <= clock_timestamp()
+""")
+_FAILED: Final = text("""
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(finished_at)), 0) FROM jobs.jobs WHERE state = 'failed'
 """)
 _LAG: Final = text("""
 SELECT extract(epoch FROM coalesce(finished_at, clock_timestamp())) - (payload -> 'event' ->> 'created')::bigint
@@ -55,6 +60,7 @@ def read_gauges(store: Store) -> Gauges:
     found = audit.violations if audit else {}
     return Gauges(
         oldest_pending_s=float(store.run(_OLDEST).scalar_one()),
+        oldest_failed_s=float(store.run(_FAILED).scalar_one()),
         webhook_lag_s=max(float(store.run(_LAG).scalar() or 0), 0.0),
         audit_age_s=float(audit.age) if audit else -1.0,
         jobs={(kind, state): count for kind, state, count in store.run(_COUNTS)},

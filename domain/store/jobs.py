@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import ARRAY, Uuid, any_, cast, func, or_, select, text, update
+from sqlalchemy import ARRAY, Row, Uuid, any_, cast, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.ids import new_id
@@ -39,7 +39,7 @@ def insert_new(store: Store, new: NewJob) -> Job | None:
         "request_id": new.request_id,
     }
     row = store.first_on_driver(_INSERT, values)
-    return None if row is None else _job(row)
+    return None if row is None else job_of(row)
 
 
 _INSERT: Final = """
@@ -74,12 +74,12 @@ def insert_many(store: Store, new: Sequence[NewJob]) -> list[UUID]:
 def by_id(store: Store, job_id: UUID) -> Job | None:
     """Read a job."""
     row = store.first_on_driver("SELECT * FROM jobs.jobs WHERE id = %(id)s", {"id": job_id})
-    return None if row is None else _job(row)
+    return None if row is None else job_of(row)
 
 
 def lock_by_key(store: Store, key: str) -> Job:
     """Lock and read the job with this key, which must exist."""
-    return _job(store.run(select(jobs).where(jobs.c.key == key).with_for_update()).one())
+    return job_of(store.run(select(jobs).where(jobs.c.key == key).with_for_update()).one())
 
 
 def claim(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
@@ -89,7 +89,7 @@ def claim(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
         The job, or nothing if it is gone, ended, not due, or in another worker's hands.
     """
     row = store.first_on_driver(_CLAIM, {"id": job_id, "token": token, **_LEASES})
-    return None if row is None else _job(row)
+    return None if row is None else job_of(row)
 
 
 _LEASES: Final = {"lease": LEASE, "long_lease": LONG_LEASE, "long_kinds": [kind.value for kind in LONG_KINDS]}
@@ -112,7 +112,7 @@ def claim_fresh(store: Store, job_ids: Sequence[UUID], *, kinds: Sequence[JobKin
         .values(starts=1, lease_token=token, leased_until=_now + LEASE)
         .returning(jobs)
     )
-    return [_job(row) for row in store.run(statement)]
+    return [job_of(row) for row in store.run(statement)]
 
 
 def still_due(store: Store, job_ids: Sequence[UUID]) -> list[UUID]:
@@ -248,7 +248,8 @@ def _jsonb(told: Mapping[str, Any] | None) -> Jsonb | None:
     return None if told is None else Jsonb(dict(told))
 
 
-def _job(row: Any) -> Job:
+def job_of(row: Row[Any]) -> Job:
+    """Read a job off a row that has all its columns."""
     return Job(
         id=row.id,
         kind=JobKind(row.kind),

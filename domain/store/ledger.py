@@ -58,7 +58,7 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
             return Appended(transaction=_written(movement, made), replayed=False)
         case "replayed":
             row = store.run(select(transactions).where(transactions.c.id == made.id)).one()
-            return Appended(transaction=_transaction(row), replayed=True)
+            return Appended(transaction=transaction_of(row), replayed=True)
         case "insufficient":
             raise InsufficientCredits(required=-movement.amount, available=made.balance_before)
         case _:
@@ -137,12 +137,12 @@ def replay(store: Store, user_id: UserId, key: ClientKey | None) -> Transaction 
         return None
     if row.request_hash != key.request_hash:
         raise KeyReused
-    return _transaction(row)
+    return transaction_of(row)
 
 
 def find(store: Store, transaction_id: UUID) -> Transaction:
     """Read a transaction, which must exist."""
-    return _transaction(store.run(select(transactions).where(transactions.c.id == transaction_id)).one())
+    return transaction_of(store.run(select(transactions).where(transactions.c.id == transaction_id)).one())
 
 
 def balance_of(store: Store, user_id: UserId, *, now: datetime) -> Balance:
@@ -186,7 +186,7 @@ def history(
     if before_seq is not None:
         wanted = wanted.where(transactions.c.seq < before_seq)
     rows = store.run(wanted.order_by(transactions.c.seq.desc()).limit(limit).offset(offset))
-    return [_transaction(row) for row in rows]
+    return [transaction_of(row) for row in rows]
 
 
 def _written(movement: Movement, made: Any) -> Transaction:
@@ -211,7 +211,8 @@ def _written(movement: Movement, made: Any) -> Transaction:
     )
 
 
-def _transaction(row: Row[Any]) -> Transaction:
+def transaction_of(row: Row[Any]) -> Transaction:
+    """Read a transaction off a row that has all its columns."""
     return Transaction(
         id=row.id,
         user_id=row.user_id,

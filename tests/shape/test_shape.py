@@ -42,6 +42,16 @@ READS_THE_ENVIRONMENT: Final = {
 }
 STATIC: Final = "static"
 PAGES: Final = {"/settings/sync", "/signed-in"}
+CONSOLE: Final = {
+    "/ops",
+    "/ops/login",
+    "/ops/logout",
+    "/ops/jobs",
+    "/ops/jobs/<uuid:job_id>",
+    "/ops/jobs/<uuid:job_id>/retry",
+    "/ops/jobs/<uuid:job_id>/discard",
+    "/ops/retry",
+}
 
 
 def sources(*rooms: str) -> Iterator[Path]:
@@ -116,7 +126,15 @@ def test_a_route_outside_of_the_api_is_public_and_known(app: Flask) -> None:
         "/static/<path:filename>",
         "/g/<code>",
         *PAGES,
+        *CONSOLE,
     }
+
+
+def test_the_console_is_open_to_operators_only(app: Flask) -> None:
+    guarded = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("console.")}
+
+    assert guarded == CONSOLE - {"/ops/login"}
+    assert {api.guard.name for api in APIS if api.name == "console"} == {"operator"}
 
 
 def test_no_view_takes_the_body_of_a_get() -> None:

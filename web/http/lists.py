@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -15,16 +15,17 @@ from web.http.models import Page
 from web.http.problems import BadRequest
 
 
-def page_of(items: Sequence[Any], page: Page, *, last: str | None) -> Answer:
+def page_of(items: Sequence[Any], page: Page, *, last: str | None, filters: Mapping[str, str] | None = None) -> Answer:
     """Answer a page.
 
     Args:
         items: The page's items.
         last: What the next page goes on behind; `None` for an empty page.
+        filters: Further members of the query that the next page must keep.
     """
     if last is None or len(items) < page.limit:
         return Answer(body=items)
-    query = urlencode({"limit": page.limit, "cursor": encode(last)})
+    query = urlencode({**(filters or {}), "limit": page.limit, "cursor": encode(last)})
     return Answer(body=items, headers={"Link": f'<{request.path}?{query}>; rel="next"'})
 
 

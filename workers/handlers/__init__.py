@@ -6,6 +6,7 @@ from typing import Final
 from domain.rules.jobs import JobKind
 from workers.handlers.gifts import expire_gifts, redeem, redeem_pending
 from workers.handlers.holds import expire_holds
+from workers.handlers.operators import retry_all
 from workers.handlers.purchases import cancel_purchase, find_abandoned, open_payment, refund_purchase
 from workers.handlers.reconciliation import reconcile, reconcile_objects
 from workers.handlers.stripe_events import settle_event, settle_object
@@ -30,6 +31,7 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = {
     JobKind.ROLL_UP_USAGE: roll_up_usage,
     JobKind.PRUNE: prune,
     JobKind.AUDIT: audit,
+    JobKind.RETRY_ALL: retry_all,
     JobKind.ACTIVATE: activate_sync,
     JobKind.RESUME: resume_sync,
     JobKind.RENEW: renew_one,

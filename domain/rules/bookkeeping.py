@@ -1,0 +1,68 @@
+"""What a bookkeeper wants to know of a period: credits that came and went, and the revenue not yet earned."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.units import EuroCents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where the house stands at one instant.
+
+    Attributes:
+        balances: Credits on all balances.
+        gifts: Credits that left a balance into a gift nobody has redeemed.
+        holds: Credits held for something not finished.
+        paid: Euro cents paid for purchases until then.
+        issued: Credits that purchases and grants ever brought into the house, clawbacks taken off.
+    """
+
+    balances: int
+    gifts: int
+    holds: int
+    paid: EuroCents
+    issued: int
+
+    @property
+    def outstanding(self) -> int:
+        """Credits that can still be spent, wherever they are."""
+        return self.balances + self.gifts + self.holds
+
+    @property
+    def deferred(self) -> EuroCents:
+        """Euro cents received for credits that are not spent yet.
+
+        All credits lie in one pool: each carries the average price of all that were issued, granted ones at zero.
+        Rounded half up.
+        """
+        if self.issued <= 0 or self.outstanding <= 0:
+            return EuroCents(0)
+        unspent = min(self.outstanding, self.issued)
+        return EuroCents((2 * unspent * self.paid + self.issued) // (2 * self.issued))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """The books of a period: credits by type of transaction, and the standings at both ends."""
+
+    opening: Standing
+    closing: Standing
+    came: Mapping[str, int]
+    went: Mapping[str, int]
+
+    @property
+    def sold(self) -> EuroCents:
+        """Euro cents paid in the period."""
+        return EuroCents(self.closing.paid - self.opening.paid)
+
+    @property
+    def earned(self) -> EuroCents:
+        """Euro cents of revenue earned in the period: what was deferred and paid, less what is deferred now."""
+        return EuroCents(self.opening.deferred + self.sold - self.closing.deferred)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether opening and what came, less what went, is the closing."""
+        moved = sum(self.came.values()) - sum(self.went.values())
+        return self.opening.balances + moved == self.closing.balances

@@ -1,0 +1,69 @@
+"""What operators did. Rows are added and read; the database refuses everything else."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Row, insert, select, text
+
+from domain.ids import new_id
+from domain.rules.operators import Act, ActKind, Progress
+from domain.store.act_tables import acts
+from domain.store.database import Store
+
+
+def add(store: Store, done: Sequence[Act]) -> None:
+    """Write acts down."""
+    rows = [
+        {
+            "id": new_id(),
+            "act": act.act.value,
+            "who": act.who,
+            "why": act.why,
+            "job_id": act.job_id,
+            "run_id": act.run_id,
+            "user_id": act.user_id,
+            "facts": dict(act.facts),
+            "at": act.at,
+        }
+        for act in done
+    ]
+    if rows:
+        store.run(insert(acts), rows)
+
+
+def latest(store: Store, *, limit: int) -> list[Act]:
+    """Read the latest acts of people, newest first; the single retries of a run are left out."""
+    wanted = select(acts).where(acts.c.run_id.is_(None)).order_by(acts.c.at.desc()).limit(limit)
+    return [_act(row) for row in store.run(wanted)]
+
+
+def of_job(store: Store, job_id: UUID) -> list[Act]:
+    """Read what was done with a job, newest first."""
+    about = acts.c.job_id == job_id
+    return [_act(row) for row in store.run(select(acts).where(about).order_by(acts.c.at.desc()).limit(100))]
+
+
+def progress(store: Store, run_id: UUID) -> Progress:
+    """Count what a run has retried, and what came of it."""
+    row = store.run(
+        text("""
+            SELECT count(*) AS retried,
+                   count(*) FILTER (WHERE j.state <> 'pending' OR j.attempts > 0) AS tried,
+                   count(*) FILTER (WHERE j.state = 'failed' OR (j.state = 'pending' AND j.attempts > 0)) AS failing
+            FROM jobs.acts a JOIN jobs.jobs j ON j.id = a.job_id WHERE a.run_id = :run_id AND a.act = 'retry'"""),
+        {"run_id": run_id},
+    ).one()
+    return Progress(retried=row.retried, tried=row.tried, failing=row.failing)
+
+
+def _act(row: Row[tuple[object, ...]]) -> Act:
+    return Act(
+        act=ActKind(row.act),
+        who=row.who,
+        why=row.why,
+        at=row.at,
+        job_id=row.job_id,
+        run_id=row.run_id,
+        user_id=row.user_id,
+        facts=row.facts,
+    )

@@ -1,0 +1,74 @@
+"""Reading the books of a period `[begin, end)`."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from domain.rules.bookkeeping import Period, Standing
+from domain.store.database import Store
+
+PAGE: Final = 5_000
+
+_STANDING: Final = text("""
+SELECT coalesce(sum(amount), 0)::bigint AS balances,
+       coalesce(-sum(amount) FILTER (WHERE counterparty LIKE 'gift:%'), 0)::bigint AS gifts,
+       coalesce(-sum(amount) FILTER (WHERE counterparty LIKE 'hold:%' AND type IN ('hold', 'release')), 0)::bigint
+           AS holds,
+       coalesce(sum(amount) FILTER (WHERE type IN ('purchase', 'grant', 'clawback', 'restore')), 0)::bigint AS issued,
+       (SELECT coalesce(sum(price_euro_cents), 0)::bigint FROM credits.purchases
+        WHERE status = 'completed' AND completed_at < :at) AS paid
+FROM credits.transactions WHERE created_at < :at
+""")
+_MOVED: Final = text("""
+SELECT type, coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint AS came,
+       coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint AS went
+FROM credits.transactions WHERE created_at >= :begin AND created_at < :end GROUP BY type ORDER BY type
+""")
+_LEDGER: Final = text("""
+SELECT created_at, user_id, seq, type, amount, balance_before, balance_after, app_id, counterparty, description, id
+FROM credits.transactions
+WHERE created_at >= :begin AND created_at < :end AND (user_id, seq) > (:user_id, :seq)
+ORDER BY user_id, seq LIMIT :page
+""")
+_PURCHASES: Final = text("""
+SELECT created_at, completed_at, user_id, status, package_name, credits, price_euro_cents, stripe_customer_id,
+       stripe_payment_intent_id, stripe_checkout_session_id, id
+FROM credits.purchases
+WHERE (created_at >= :begin AND created_at < :end) OR (completed_at >= :begin AND completed_at < :end)
+ORDER BY coalesce(completed_at, created_at), id
+""")
+
+
+def read_period(store: Store, *, begin: datetime, end: datetime) -> Period:
+    """Read the standings at both ends, and what moved in between."""
+    moved = list(store.run(_MOVED, {"begin": begin, "end": end}))
+    return Period(
+        opening=_standing(store, begin),
+        closing=_standing(store, end),
+        came={row.type: row.came for row in moved if row.came},
+        went={row.type: row.went for row in moved if row.went},
+    )
+
+
+def ledger_rows(store: Store, *, begin: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+    """Read the transactions of the period, by user and in their order, a page at a time."""
+    user_id, seq = "", 0
+    while True:
+        values = {"begin": begin, "end": end, "user_id": user_id, "seq": seq, "page": PAGE}
+        page = list(store.run(_LEDGER, values))
+        yield from (dict(row._mapping) for row in page)  # noqa: SLF001 - SQLAlchemy's public name
+        if len(page) < PAGE:
+            return
+        user_id, seq = page[-1].user_id, page[-1].seq
+
+
+def purchase_rows(store: Store, *, begin: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+    """Read the purchases that were started or completed in the period."""
+    for row in store.run(_PURCHASES, {"begin": begin, "end": end}):
+        yield dict(row._mapping)  # noqa: SLF001
+
+
+def _standing(store: Store, at: datetime) -> Standing:
+    return Standing(**store.run(_STANDING, {"at": at}).one()._mapping)  # noqa: SLF001

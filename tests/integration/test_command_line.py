@@ -1,0 +1,318 @@
+"""The operators' command line on a real database."""
+
+import csv
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import text
+
+from domain.operations.audit import violations
+from domain.operations.purchases import attach_payment, settle_payment, start_purchase
+from domain.operations.spending import spend
+from domain.rules.bookkeeping import Standing
+from domain.rules.purchases import PaymentFact, PaymentOutcome, StripeObjects
+from domain.store import Database
+from domain.units import Credits, EuroCents, UserId
+from ops.cli import main
+from settings import Settings
+from tests.conftest import NOW, give
+from tests.gift_acts import ANNA, BEN, cancel, hold, make_gift, redeem
+from tests.http.client import offer
+from tests.operators import ended_jobs, failed_job, state_of
+
+
+@pytest.fixture(autouse=True)
+def environment(settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": settings.redis_url,
+        "MANA_AUTH_URL": settings.auth_url,
+        "MANA_SERVICE_KEY": "service-key",
+        "STRIPE_SECRET_KEY": "sk_test_1",
+        "STRIPE_WEBHOOK_SECRET": "whsec_1",
+        "STRIPE_API_BASE": "http://127.0.0.1:1",
+        "COLUMNS": "200",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def told(*arguments: str) -> Any:
+    result = call(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def buy(database: Database, user_id: str, *, at: datetime = NOW) -> str:
+    """Buy 500 credits for 4.99 €, paid; returns the purchase's id."""
+    package_id = offer(database, name=f"For {user_id} {at}")
+    with database.begin() as store:
+        started = start_purchase(
+            store,
+            user_id=UserId(user_id),
+            package_id=package_id,
+            redirects=None,
+            key=None,
+            request_id=None,
+            now=at,
+        )
+        made = StripeObjects(
+            customer_id=f"cus_{user_id}", payment_intent_id=f"pi_{started.purchase_id}", client_secret="pay-me"
+        )
+        attach_payment(store, purchase_id=started.purchase_id, made=made)
+        fact = PaymentFact(
+            purchase_id=started.purchase_id,
+            outcome=PaymentOutcome.SUCCEEDED,
+            payment_intent_id=made.payment_intent_id,
+            amount=499,
+            currency="eur",
+            livemode=False,
+        )
+        settle_payment(store, payment=fact, livemode=False, now=at)
+        store.run(text("UPDATE jobs.jobs SET state = 'done', finished_at = now() WHERE state = 'pending'"))
+    return str(started.purchase_id)
+
+
+def test_jobs_are_listed_and_shown(database: Database) -> None:
+    job_id = str(failed_job(database, message="[odd] message"))
+    ended_jobs(database, 2)
+
+    assert [one["jobId"] for one in told("jobs", "list", "--state", "failed")] == [job_id]
+    assert len(told("jobs", "list", "--older-than", "30m")) == 2
+    assert told("jobs", "show", job_id)["tries"][0]["worker"] == "here:1"
+    assert "[odd] message" in call("jobs", "list").output
+    assert "line 7" in call("jobs", "show", job_id).output
+    assert call("jobs", "show", "019aa5d0-0000-7000-8000-000000000000").exit_code == 1
+    assert call("jobs", "list", "--older-than", "soon").exit_code == 2
+
+
+def test_a_job_is_retried_and_another_discarded_by_the_login(database: Database) -> None:
+    first, second = failed_job(database), failed_job(database)
+
+    told("jobs", "retry", str(first), "--why", "Stripe is back")
+    told("jobs", "discard", str(second), "--why", "Of a test")
+
+    assert (state_of(database, first), state_of(database, second)) == ("pending", "discarded")
+    assert call("jobs", "discard", str(second), "--why", "Again").exit_code == 1
+    with database.single() as store:
+        acts = store.run(text("SELECT act, who LIKE 'cli:_%', why FROM jobs.acts ORDER BY act")).all()
+    assert [tuple(act) for act in acts] == [("discard", True, "Of a test"), ("retry", True, "Stripe is back")]
+
+
+def test_retry_all_asks_first_and_a_dry_run_does_nothing(database: Database) -> None:
+    failed_job(database)
+
+    assert told("jobs", "retry-all", "--dry-run")["matched"] == 1
+    assert call("jobs", "retry-all").output.count("Retry these 1 jobs?") == 1  # nobody says yes
+    assert told("jobs", "stats")["states"] == [{"kind": "prune", "state": "failed", "count": 1}]
+    assert "runId" in told("jobs", "retry-all", "--yes")
+    assert call("jobs", "retry-all", "--state", "done", "--yes").exit_code == 1
+
+
+def test_a_user_is_shown_on_one_screen(database: Database) -> None:
+    purchase_id = buy(database, "anna")
+    failed_job(database)
+
+    sheet = told("user", "anna")
+
+    assert sheet["balance"]["balance"] == 500
+    assert [one["id"] for one in sheet["purchases"]] == [purchase_id]
+    assert "client_secret" not in sheet["purchases"][0]
+    assert len(sheet["jobs"]) == 2
+    assert "500 credits" in call("user", "anna").output
+
+
+def test_the_books_of_a_period_are_written_as_csv(database: Database, tmp_path: Path) -> None:
+    buy(database, "anna", at=NOW - timedelta(days=30))
+    buy(database, "anna")
+    give(database, "ben", 200)
+    with database.begin() as store:
+        spend(
+            store,
+            user_id=UserId("anna"),
+            amount=Credits(300),
+            app_id="chat",
+            description="=1+1",
+            metadata=None,
+            key=None,
+            now=NOW,
+        )
+
+    period = ("--from", "2026-11-01", "--to", "2026-12-01", "--directory", str(tmp_path))
+    summary = told("export", *period)
+
+    assert summary["opening balance (credits)"] == 500
+    assert summary["in: purchase (credits)"] == 500
+    assert summary["in: grant (credits)"] == 200
+    assert summary["out: usage (credits)"] == 300
+    assert summary["closing balance (credits)"] == 900
+    assert summary["paid in the period (cents)"] == 499
+    assert summary["opening deferred revenue (cents)"] == 499
+    assert summary["closing deferred revenue (cents)"] == 749  # 900 of 1200 credits, 998 cents paid: 748.5
+    assert summary["earned in the period (cents)"] == 499 + 499 - 749
+    with (tmp_path / "ledger.csv").open(encoding="utf-8") as opened:
+        ledger = list(csv.DictReader(opened))
+    assert [row["amount"] for row in ledger] == ["500", "-300", "200"]
+    assert ledger[1]["description"] == "'=1+1"
+    with (tmp_path / "purchases.csv").open(encoding="utf-8") as opened:
+        assert [row["price_euro_cents"] for row in csv.DictReader(opened)] == ["499"]
+
+
+def test_deferred_revenue_stays_within_what_was_paid() -> None:
+    def deferred(**facts: int) -> int:
+        return Standing(**{"balances": 0, "gifts": 0, "holds": 0, "issued": 0, "paid": EuroCents(0), **facts}).deferred  # type: ignore[arg-type]
+
+    assert deferred() == 0
+    assert deferred(balances=-5, issued=100, paid=100) == 0
+    assert deferred(balances=100, issued=100, paid=90) == 90
+    assert deferred(balances=150, issued=100, paid=90) == 90
+    assert deferred(balances=30, gifts=10, holds=10, issued=100, paid=100) == 50
+
+
+def test_an_erased_user_leaves_the_books_as_they_were(database: Database) -> None:
+    purchase_id = buy(database, "anna")
+    buy(database, "ben")
+    event = {
+        "id": "evt_1",
+        "type": "payment_intent.succeeded",
+        "created": 1,
+        "data": {"object": {"metadata": {"purchase_id": purchase_id}, "receipt_email": "anna@example.com"}},
+    }
+    with database.begin() as store:
+        spend(
+            store,
+            user_id=UserId("anna"),
+            amount=Credits(1),
+            app_id="chat",
+            description="A letter to Aunt Berta",
+            metadata={"to": "Berta"},
+            key=None,
+            now=NOW,
+        )
+        store.run(
+            text("""INSERT INTO jobs.jobs (id, kind, queue, key, payload, state, next_at, enqueued_at, created_at,
+                    finished_at) VALUES (gen_random_uuid(), 'stripe', 'default', 'stripe:evt_1', :payload, 'done',
+                    now(), now(), now(), now())"""),
+            {"payload": json.dumps({"event": event})},
+        )
+        money = "SELECT user_id, seq, amount, balance_after, counterparty FROM credits.transactions ORDER BY 1, 2"
+        before = store.run(text(money)).all()
+
+    counts = told("erase", "anna", "--why", "Asked for", "--yes")
+
+    assert counts == {"transactions": 2, "purchases": 1, "jobs": 2, "gifts": 0}
+    with database.single() as store:
+        assert store.run(text(money)).all() == before
+        kept = store.run(
+            text("""
+                SELECT to_jsonb(t)::text FROM credits.transactions t WHERE user_id = 'anna' UNION ALL
+                SELECT to_jsonb(p)::text FROM credits.purchases p WHERE user_id = 'anna' UNION ALL
+                SELECT to_jsonb(j)::text FROM jobs.jobs j WHERE user_id IS DISTINCT FROM 'ben'""")
+        )
+        everything = "".join(kept.scalars())
+        others = store.run(text("SELECT description FROM credits.transactions WHERE user_id = 'ben'")).scalar_one()
+        act = store.run(text("SELECT act, user_id, why FROM jobs.acts")).one()
+    for personal in ("Berta", "example.com", "pay-me"):
+        assert personal not in everything
+    assert others.startswith("Credit purchase")
+    assert tuple(act) == ("erase", "anna", "Asked for")
+    assert told("erase", "anna", "--why", "Again", "--yes")["transactions"] == 0
+
+
+def test_nobody_is_erased_whose_jobs_still_need_their_payload(database: Database) -> None:
+    give(database, "anna", 10)
+    failed_job(database)
+
+    result = call("erase", "anna", "--why", "Asked for", "--yes")
+
+    assert result.exit_code == 1
+    assert "1 jobs of this user must end first" in result.output
+    with database.single() as store:
+        assert store.run(text("SELECT description FROM credits.transactions")).scalar_one() == "To begin with"
+
+
+def test_an_erasure_blanks_gifts_the_user_made_or_took_and_those_meant_for_the_users_address(
+    database: Database,
+) -> None:
+    for user_id in ("anna", "ben"):
+        give(database, user_id, 100)
+    made = make_gift(database, target_email="ben@example.com").gift
+    ended = make_gift(database, target_email="ben@example.com").gift
+    cancel(database, ended)
+    taken = make_gift(database, target_email="anna2@example.com", creator_id=BEN).gift
+    redeem(database, taken, ANNA)
+    meant = make_gift(database, target_email="Anna@Example.com", creator_id=BEN).gift
+    others = make_gift(database, target_email="cleo@example.com", creator_id=BEN).gift
+    hold(database, 5)
+
+    counts = told("erase", "anna", "--email", "anna@EXAMPLE.com", "--why", "Asked for", "--yes")
+
+    assert counts["gifts"] == 5  # each touched row of each of the two reasons
+    with database.single() as store:
+        rows = store.run(text("SELECT id, creator_name, message, target_email FROM gifts.gift_codes")).all()
+        reason = store.run(text("SELECT reason FROM credits.reservations")).scalar_one()
+    assert {row.id: tuple(row)[1:] for row in rows} == {
+        made.id: (None, None, "ben@example.com"),
+        ended.id: (None, None, "erased@invalid"),
+        taken.id: ("Anna", None, "erased@invalid"),
+        meant.id: ("Anna", None, "erased@invalid"),
+        others.id: ("Anna", "For you", "cleo@example.com"),
+    }
+    assert reason == "erased"
+    with database.single() as store:
+        assert violations(store) == []
+
+
+def test_the_service_itself_cannot_erase(database: Database) -> None:
+    with database.begin() as store, pytest.raises(Exception, match="permission denied"):
+        store.run(text("SELECT credits.erase('anna', NULL)"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE credits.transactions SET amount = 1, balance_after = 1, description = 'erased', metadata = NULL",
+        "UPDATE credits.transactions SET description = 'another'",
+        "DELETE FROM credits.transactions",
+    ],
+)
+def test_an_erasure_opens_the_ledger_for_nothing_else(database: Database, database_url: str, change: str) -> None:
+    give(database, "anna", 10)
+
+    with psycopg.connect(database_url) as owner:
+        owner.execute("SET credits.erasing = 'on'")
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+            owner.execute(change)
+
+
+def test_the_ledger_refuses_even_an_erasure_outside_of_its_function(database: Database, database_url: str) -> None:
+    give(database, "anna", 10)
+
+    with psycopg.connect(database_url) as owner, pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+        owner.execute("UPDATE credits.transactions SET description = 'erased', metadata = NULL")
+
+
+def test_check_tells_what_is_there_and_what_to_do() -> None:
+    result = call("check", "--json")
+
+    lines = {line["name"]: line for line in json.loads(result.stdout)}
+    assert result.exit_code == 1
+    assert {name for name, line in lines.items() if line["is_well"]} == {"settings", "database", "migrations", "jwks"}
+    assert all(lines[name]["todo"] for name in ("redis", "stripe"))
+
+
+def test_check_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MANA_SERVICE_KEY")
+
+    result = call("check")
+
+    assert result.exit_code == 1
+    assert "MANA_SERVICE_KEY is missing or empty" in result.output
