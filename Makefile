@@ -31,8 +31,9 @@ test: setup ## run the tests on real PostgreSQL, Valkey and the local Stripe
 test-pages: setup chromium types-pages ## run the tests of the pages in a real browser
 	pytest tests/pages
 
-screenshots: setup chromium ## take the pictures of docs/ops anew
-	SCREENSHOTS=docs/ops pytest tests/pages
+screenshots: setup chromium .node/.installed ## take the pictures of docs/ops and docs/pages anew
+	SCREENSHOTS=docs/ops pytest tests/pages --ignore=tests/pages/users
+	SCREENSHOTS=docs/pages pytest tests/pages/users/test_every_page.py
 
 chromium: # Debian's; nothing is done where there is one
 	command -v chromium || command -v chromium-browser || { apt-get update && apt-get install --yes chromium; }

@@ -27,6 +27,7 @@ class Settings:
         stripe_webhook_secrets: One or two signing secrets.
         stripe_api_base: Where Stripe's API is; `None` is the real one.
         cors_origins: Origins of our web clients; also where a Checkout may return to.
+        sync_url: Where the sync server is, for the demonstration on the settings page; `None` shows none.
         notify_url: Where notifications are posted to; `None` sends none.
         job_wait_s: How long an answer waits for its job, in seconds.
         trusted_proxies: How many reverse proxies in front of us set `X-Forwarded-For`.
@@ -42,6 +43,7 @@ class Settings:
     stripe_webhook_secrets: tuple[str, ...]
     stripe_api_base: str | None
     cors_origins: tuple[str, ...]
+    sync_url: str | None
     notify_url: str | None
     job_wait_s: float
     trusted_proxies: int
@@ -96,7 +98,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     notify_url = optional("MANA_NOTIFY_URL").rstrip("/") or None
     if notify_url and not notify_url.startswith(("http://", "https://")):
         problems.append("MANA_NOTIFY_URL must start with http:// or https://")
-    port = optional("PORT", str(DEFAULT_PORT))
+    sync_url, port = optional("MANA_SYNC_URL"), optional("PORT", str(DEFAULT_PORT))
     settings = Settings(
         database_url=_sqlalchemy_url(required("DATABASE_URL"), problems),
         redis_url=required("REDIS_URL"),
@@ -106,7 +108,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         stripe_secret_key=stripe_key,
         stripe_webhook_secrets=webhook_secrets,
         stripe_api_base=api_base,
-        cors_origins=tuple(_origin(value, problems) for value in _list(optional("CORS_ORIGINS"))),
+        cors_origins=tuple(_origin("CORS_ORIGINS", value, problems) for value in _list(optional("CORS_ORIGINS"))),
+        sync_url=_origin("MANA_SYNC_URL", sync_url, problems) if sync_url else None,
         notify_url=notify_url,
         job_wait_s=_number("JOB_WAIT_SECONDS", optional("JOB_WAIT_SECONDS", "2"), 10, problems),
         trusted_proxies=_whole_number("TRUSTED_PROXIES", optional("TRUSTED_PROXIES", "0"), 9, problems),
@@ -144,10 +147,10 @@ def _sqlalchemy_url(url: str, problems: list[str]) -> str:
     return f"postgresql+psycopg://{rest}" if url else ""
 
 
-def _origin(value: str, problems: list[str]) -> str:
+def _origin(name: str, value: str, problems: list[str]) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.rstrip("/") or parts.query:
-        problems.append("CORS_ORIGINS must be a comma-separated list of origins like https://app.example")
+        problems.append(f"{name} must hold origins like https://app.example")
     return f"{parts.scheme}://{parts.netloc}"
 
 

@@ -59,6 +59,8 @@ APIS: Final[tuple[Api, ...]] = (
     console.door,
     console.api,
 )
+OPEN_TO_OUR_CLIENTS: Final = (r"/api/v1/(?!internal|webhooks|admin).*", r"/static/.*")
+"""What web clients on other origins may read: the API of users, and the modules and texts that they embed."""
 EXPOSED_HEADERS: Final = [
     "Link",
     "Location",
@@ -101,7 +103,7 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     guesses.install(app, settings.redis_url, only=(gifts.lookups.name, gifts.api.name))
     CORS(
         app,
-        resources={r"/api/v1/(?!internal|webhooks|admin).*": {"origins": list(settings.cors_origins)}},
+        resources={path: {"origins": list(settings.cors_origins)} for path in OPEN_TO_OUR_CLIENTS},
         expose_headers=EXPOSED_HEADERS,
         allow_headers=ALLOWED_HEADERS,
         max_age=600,

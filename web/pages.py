@@ -23,7 +23,7 @@ POLICY: Final = (
 @api.get("/settings/sync")
 def sync_settings() -> Response:
     """Show Cloud Sync: what the user has, switches and pays for."""
-    return page("sync.html")
+    return page("sync.html", connect=surroundings().settings.sync_url)
 
 
 @api.get("/signed-in")
@@ -32,10 +32,11 @@ def signed_in() -> Response:
     return page("signed-in.html")
 
 
-def page(template: str, **facts: Any) -> Response:
+def page(template: str, *, connect: str | None = None, **facts: Any) -> Response:
     """Answer a page in the language of the request.
 
     Args:
+        connect: Another origin that the page's scripts may talk to.
         facts: What the template shows beside the texts.
     """
     settings, spoken = surroundings().settings, language()
@@ -46,10 +47,11 @@ def page(template: str, **facts: Any) -> Response:
             language=spoken,
             other_languages=[(other, _here_in(other)) for other in LANGUAGES if other != spoken],
             sign_in_url=f"{settings.auth_url}/sign-in",
+            connect=connect,
             **facts,
         )
     )
-    answer.headers["Content-Security-Policy"] = POLICY.format(connect="'self'")
+    answer.headers["Content-Security-Policy"] = POLICY.format(connect=" ".join(filter(None, ["'self'", connect])))
     answer.vary.update(["Accept-Language", "Cookie"])
     remember_choice(answer)
     return answer

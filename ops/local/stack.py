@@ -18,7 +18,7 @@ from ops.local.server import Server, ServerFailed
 from ops.local.state import STATE, kept_secret, token_from, write_private
 from ops.local.valkey import Valkey
 
-Part = Literal["postgres", "valkey", "stripe", "issuer", "processes"]
+Part = Literal["postgres", "valkey", "stripe", "issuer", "sync", "processes"]
 EVERYTHING: tuple[Part, ...] = get_args(Part)
 DATABASE = "mana_credits"
 READY_WITHIN_S = 60.0
@@ -46,7 +46,7 @@ class LocalStack:
 
     Attributes:
         env: The contract's variables, complete after `start()`.
-        postgres, valkey, stripe, issuer: The servers.
+        postgres, valkey, stripe, issuer, sync: The servers.
         processes: The Procfile's processes by name; each can be killed and started again.
     """
 
@@ -76,6 +76,7 @@ class LocalStack:
         self.issuer = PythonServer(
             "issuer", issuer, module="ops.local.issuer", options=["--key", str(issuer / "keys.json")]
         )
+        self.sync = PythonServer("sync server", self.directory / "sync", module="ops.local.sync_server", options=[])
         for name, server in self._all_servers().items():
             server.log_file = self.log_file(name)
 
@@ -163,7 +164,13 @@ class LocalStack:
         self.stop()
 
     def _all_servers(self) -> dict[str, Server]:
-        return {"postgres": self.postgres, "valkey": self.valkey, "stripe": self.stripe, "issuer": self.issuer}
+        return {
+            "postgres": self.postgres,
+            "valkey": self.valkey,
+            "stripe": self.stripe,
+            "issuer": self.issuer,
+            "sync": self.sync,
+        }
 
     def _start_servers(self) -> None:
         for log in self.directory.glob("log/*.log"):
@@ -172,6 +179,7 @@ class LocalStack:
         webhook = f"{self.base_url}/api/v1/webhooks/stripe"
         state = str(self.stripe.directory / "state.json")
         self.stripe.options = ["--webhook-url", webhook, "--webhook-secret", self._webhook_secret(), "--state", state]
+        self.sync.options = self._sync_options()
         for server in self.servers().values():
             server.launch()
         for server in self.servers().values():
@@ -179,6 +187,18 @@ class LocalStack:
         if "postgres" in self.parts and not self.postgres.has_database(DATABASE):
             self.postgres.create_database(DATABASE)
         self.env = self._contract_variables()
+
+    def _sync_options(self) -> list[str]:
+        key_file = self.directory / "secrets" / "service"
+        kept_secret(key_file)
+        self.issuer.take_port()
+        told = {
+            "--service": self.base_url,
+            "--issuer": self.issuer.url(),
+            "--service-key": str(key_file),
+            "--changes": str(self.sync.directory / "changes.json"),
+        }
+        return [word for pair in told.items() for word in pair]
 
     def _contract_variables(self) -> dict[str, str]:
         for server in self._all_servers().values():
@@ -193,6 +213,7 @@ class LocalStack:
             "STRIPE_SECRET_KEY": f"sk_test_local{kept_secret(self.directory / 'secrets' / 'stripe')}",
             "STRIPE_WEBHOOK_SECRET": self._webhook_secret(),
             "STRIPE_API_BASE": self.stripe.url(),
+            "MANA_SYNC_URL": self.sync.url(),
             "CORS_ORIGINS": f"{self.base_url},http://localhost:{self._port},http://localhost:5173",
             "JOB_WAIT_SECONDS": "2",
         }

@@ -89,8 +89,9 @@ def test_a_database_url_may_begin_with_postgres() -> None:
 @pytest.mark.parametrize(
     "origins", ["*", "app.example", "//app.example", "https://", "https://app.example/path", "ftp://x", "https://a?b=c"]
 )
-def test_an_origin_that_is_none_is_refused(origins: str) -> None:
-    assert "CORS_ORIGINS must be a comma-separated list" in refusal({**GOOD, "CORS_ORIGINS": origins})
+@pytest.mark.parametrize("name", ["CORS_ORIGINS", "MANA_SYNC_URL"])
+def test_an_origin_that_is_none_is_refused(name: str, origins: str) -> None:
+    assert f"{name} must hold origins like https://app.example" in refusal({**GOOD, name: origins})
 
 
 def test_origins_are_told_one_by_one() -> None:

@@ -327,6 +327,35 @@ export function createStore(value) {
   };
 }
 
+/** @typedef {{ balance: number | null, loading: boolean, error: ManaCreditsError | null }} BalanceState */
+
+/**
+ * Make the store of a user's balance; `null` until it is known.
+ *
+ * @param {Client} client
+ */
+export function createBalance(client) {
+  const store = createStore(/** @type {BalanceState} */ ({ balance: null, loading: false, error: null }));
+  return {
+    get: store.get,
+    subscribe: store.subscribe,
+    /** Read the balance anew. */
+    async load() {
+      store.set({ ...store.get(), loading: true });
+      try {
+        const { balance } = await client.credits.balance();
+        store.set({ balance, loading: false, error: null });
+      } catch (error) {
+        store.set({ ...store.get(), loading: false, error: error instanceof ManaCreditsError ? error : null });
+        throw error;
+      }
+    },
+  };
+}
+
+/** Credits per period of Cloud Sync. @type {Readonly<Record<Interval, number>>} */
+export const SYNC_PRICES = { monthly: 30, quarterly: 90, yearly: 360 };
+
 /**
  * @typedef {SyncStatus & { paused: boolean, loading: boolean, known: boolean,
  *   error: ManaCreditsError | null }} SyncBilling `known`: it was loaded once. `paused`: it waits for credits.
@@ -460,16 +489,15 @@ export function createUnifiedSync(serverUrl, getToken, syncEnabled, { everyMs = 
     await round;
   }
 
-  /** @param {unknown} told */
+  /** @param {boolean | { active: boolean, paused?: boolean }} told */
   function follow(told) {
-    const wanted = typeof told === "object" && told !== null && "active" in told ? told.active === true : told === true;
-    if (wanted === enabled) return;
-    enabled = wanted;
-    if (enabled) void sync();
-    else {
+    const { active, paused = false } = typeof told === "boolean" ? { active: told } : told;
+    const flipped = active !== enabled;
+    enabled = active;
+    if (!enabled) {
       clearTimeout(timer);
-      progress.set({ ...progress.get(), status: "off" });
-    }
+      progress.set({ ...progress.get(), status: paused ? "paused" : "off" });
+    } else if (flipped) void sync();
   }
 
   const unfollow = typeof syncEnabled === "object" ? syncEnabled.subscribe(follow) : follow(syncEnabled);

@@ -1,6 +1,7 @@
-/** What every page does: show who is signed in, and let them sign in and out. @module */
+/** What every page does: show who is signed in, let them sign in and out, and give the elements their token. @module */
 
-import { signedInAs, signIn, signOut } from "./session.js";
+import "./mana-elements.js";
+import { getToken, signedInAs, signIn, signOut } from "./session.js";
 
 const who = signedInAs();
 
@@ -11,4 +12,9 @@ for (const button of document.querySelectorAll('[data-action="sign-in"]')) butto
 for (const button of document.querySelectorAll('[data-action="sign-out"]')) {
   button.addEventListener("click", signOut);
   button.setAttribute("title", who ?? "");
+}
+if (who !== null) {
+  for (const element of document.querySelectorAll("mana-balance, mana-sync-banner, mana-sync-settings")) {
+    /** @type {import("./mana-elements.js").ManaBalance} */ (element).getToken = getToken;
+  }
 }

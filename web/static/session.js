@@ -25,6 +25,12 @@ export function signedInAs() {
   return claims ? String(claims["name"] ?? claims["email"] ?? claims["sub"]) : null;
 }
 
+/** Give the id of who is signed in, or null. */
+export function userId() {
+  const claims = claimsOf(getToken() ?? "");
+  return claims ? String(claims["sub"]) : null;
+}
+
 /** Leave for the issuer, to come back to this page. */
 export function signIn() {
   const state = crypto.randomUUID();

@@ -1,0 +1,48 @@
+/** What people read, in their language, and numbers and dates as they are written there. @module */
+
+/** @typedef {"en" | "de"} Language */
+/** @typedef {(key: string, facts?: Record<string, string | number>) => string} Translate */
+
+const LOCALES = { en: "en-GB", de: "de-DE" };
+
+/** @type {Map<Language, Promise<Record<string, string>>>} */
+const catalogues = new Map();
+
+/** Tell the language in which a part of the page is written. @param {Element} part @returns {Language} */
+export function languageOf(part) {
+  const told = part.closest("[lang]")?.getAttribute("lang") ?? navigator.language;
+  return told.toLowerCase().startsWith("de") ? "de" : "en";
+}
+
+/** Load the texts of a language. @param {Language} language */
+export async function textsIn(language) {
+  let catalogue = catalogues.get(language);
+  if (!catalogue) {
+    catalogue = fetch(new URL(`./texts/${language}.json`, import.meta.url)).then((answer) => answer.json());
+    catalogues.set(language, catalogue);
+  }
+  const texts = await catalogue;
+  const locale = LOCALES[language];
+
+  /** @type {Translate} */
+  const t = (key, facts = {}) =>
+    (texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => String(facts[name] ?? whole));
+
+  return {
+    t,
+    /** Write an amount of credits. @param {number} amount */
+    credits: (amount) =>
+      t(new Intl.PluralRules(locale).select(amount) === "one" ? "credits.one" : "credits.other", {
+        amount: new Intl.NumberFormat(locale).format(amount),
+      }),
+    /** Write an amount of money. @param {number} euroCents */
+    euro: (euroCents) => new Intl.NumberFormat(locale, { style: "currency", currency: "EUR" }).format(euroCents / 100),
+    /** Write a day. @param {string} instant */
+    day: (instant) => new Intl.DateTimeFormat(locale, { dateStyle: "long" }).format(new Date(instant)),
+    /** Write a day and a time. @param {string | Date} instant */
+    time: (instant) =>
+      new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(instant)),
+  };
+}
+
+/** @typedef {Awaited<ReturnType<typeof textsIn>>} Texts */
