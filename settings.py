@@ -1,6 +1,7 @@
 """The environment, read once, here and nowhere else. The variables are those of the wire contract."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,6 +49,12 @@ class Settings:
     job_wait_s: float
     trusted_proxies: int
     worker_metrics_port: int
+
+    @property
+    def own_origin(self) -> str:
+        """The origin of `base_url`, where our own pages are."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def stripe_livemode(self) -> bool:
@@ -117,6 +124,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             "WORKER_METRICS_PORT", optional("WORKER_METRICS_PORT", "9191"), 65_535, problems
         ),
     )
+    if not re.match("https?://[^/]", settings.base_url):
+        problems.append("BASE_URL must start with http:// or https://")
     if problems:
         raise BadSettings("; ".join(problems))
     return settings

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Self
 
 from flask import g
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from domain.errors import InsufficientCredits, KeyReused, OperationNotUsable, PriceDisagrees, UnknownOperation
 from domain.operations import spending
-from domain.rules.ledger import Appended
+from domain.rules.ledger import Appended, HistoryFilter, TransactionType
 from domain.rules.prices import QUANTITY_MAX, price
 from domain.units import Credits
 from web.answers import Balance, Transaction, Used
@@ -98,8 +98,27 @@ def facts_of(body: Model) -> dict[str, Any]:
     return body.model_dump(exclude={"idempotency_key"}, by_alias=True)
 
 
+class HistoryQuery(Page):
+    """Which transactions: of a type, of an app, from a moment (`from`) to before another (`to`)."""
+
+    type: Annotated[TransactionType | None, Field(strict=False)] = None
+    app_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] | None = None
+    from_: Annotated[AwareDatetime | None, Field(alias="from", strict=False)] = None
+    to: Annotated[AwareDatetime | None, Field(strict=False)] = None
+
+    @property
+    def wanted(self) -> HistoryFilter:
+        """The filter, as the ledger takes it."""
+        return HistoryFilter(type=self.type, app_id=self.app_id, since=self.from_, until=self.to)
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What of the query the next page has to keep."""
+        return self.model_dump(mode="json", exclude={"limit", "offset", "cursor"}, exclude_none=True)
+
+
 @api.operation("GET", "/credits/transactions", answers=list[Transaction])
-def transactions(query: Page) -> Answer:
+def transactions(query: HistoryQuery) -> Answer:
     """Read the history, newest first."""
     before_seq = None
     if query.cursor is not None:
@@ -109,7 +128,12 @@ def transactions(query: Page) -> Answer:
         before_seq = int(told)
     with statement(g.user.id) as store:
         found = spending.history(
-            store, user_id=g.user.id, limit=query.limit, offset=query.offset, before_seq=before_seq
+            store,
+            user_id=g.user.id,
+            limit=query.limit,
+            offset=query.offset,
+            before_seq=before_seq,
+            wanted=query.wanted,
         )
     last = str(found[-1].seq) if found else None
-    return page_of([Transaction.model_validate(one) for one in found], query, last=last)
+    return page_of([Transaction.model_validate(one) for one in found], query, last=last, filters=query.kept)

@@ -74,11 +74,14 @@ def build(apis: Iterable[Api]) -> dict[str, Any]:
 
 
 def _definitions(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
-    """Collect the schema of every body and answer, by name."""
+    """Collect the schema of every body and answer, and of what the queries refer to, by name."""
     bodies = [(endpoint.body, "validation") for endpoint in endpoints if endpoint.body]
     answers = [(_item(endpoint.answers), "serialization") for endpoint in endpoints]
     wanted: Any = [*bodies, *answers, (Problem, "serialization"), (Accepted, "serialization")]
     _, schemas = models_json_schema(list(dict.fromkeys(wanted)), ref_template=_REF)
+    for endpoint in endpoints:
+        if endpoint.query is not None:
+            schemas["$defs"].update(_schema(endpoint.query).get("$defs", {}))
     return dict(sorted(schemas["$defs"].items()))
 
 
@@ -105,11 +108,15 @@ def _operation(api: Api, endpoint: Endpoint) -> dict[str, Any]:
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     parameters = [_path_parameter(kind, name) for kind, name in _PATH_PARAMETER.findall(endpoint.path)]
     if endpoint.query is not None:
-        schema = TypeAdapter(endpoint.query).json_schema(ref_template=_REF)
+        schema = _schema(endpoint.query)
         required = schema.get("required", [])
         for name, property_schema in schema["properties"].items():
             parameters.append({"name": name, "in": "query", "required": name in required, "schema": property_schema})
     return parameters + ([_KEY] if endpoint.keyed else []) + ([_PREFER] if endpoint.queued else [])
+
+
+def _schema(query: type[BaseModel]) -> dict[str, Any]:
+    return TypeAdapter(query).json_schema(ref_template=_REF)
 
 
 def _path_parameter(kind: str, name: str) -> dict[str, Any]:

@@ -40,7 +40,10 @@ class Package(Model):
 
 
 class StartPurchase(Model):
-    """A package to buy. With both URLs the buyer pays on a Stripe Checkout page, else in the client's own form."""
+    """A package to buy. With both URLs the buyer pays on a Stripe Checkout page, else in the client's own form.
+
+    `{PURCHASE_ID}` in a URL becomes the id of the purchase.
+    """
 
     package_id: Annotated[UUID, Field(description="Of GET /credits/packages")]
     success_url: str | None = None
@@ -135,7 +138,8 @@ def _redirects(body: StartPurchase) -> Redirects | None:
         missing = "successUrl" if body.success_url is None else "cancelUrl"
         errors = [{"field": missing, "message": "successUrl and cancelUrl come together"}]
         raise BadRequest("The body is not valid", errors=errors)
-    origins = surroundings().settings.cors_origins
+    settings = surroundings().settings
+    origins = (settings.own_origin, *settings.cors_origins)
     return Redirects(
         success_url=checked(body.success_url, "successUrl", origins=origins),
         cancel_url=checked(body.cancel_url, "cancelUrl", origins=origins),

@@ -1,4 +1,4 @@
-"""Where a Checkout may send people back to: our own web clients and nowhere else."""
+"""Where a Checkout may send people back to: our own pages and web clients, and nowhere else."""
 
 import re
 from collections.abc import Sequence

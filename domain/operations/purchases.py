@@ -69,7 +69,8 @@ def start_purchase(
         package = package_rows.find(store, package_id)
         if package is None or not package.active:
             raise NotFound("Package")  # takes the job back with it; a repeated key never comes here
-        rows.add(store, purchase_id, user_id=user_id, package=package, redirects=redirects, now=now)
+        back = redirects.of(purchase_id) if redirects else None
+        rows.add(store, purchase_id, user_id=user_id, package=package, redirects=back, now=now)
     return PurchaseStarted(purchase_id=UUID(recorded.job.payload["purchaseId"]), recorded=recorded)
 
 

@@ -6,7 +6,16 @@ from typing import Any
 
 from domain.ids import new_id
 from domain.rules.idempotency import ClientKey
-from domain.rules.ledger import Appended, Balance, BalanceRow, Movement, Transaction, TransactionType
+from domain.rules.ledger import (
+    WHOLE_HISTORY,
+    Appended,
+    Balance,
+    BalanceRow,
+    HistoryFilter,
+    Movement,
+    Transaction,
+    TransactionType,
+)
 from domain.store import Store, ledger
 from domain.units import Credits, UserId
 
@@ -90,10 +99,16 @@ def init(store: Store, *, user_id: UserId, now: datetime) -> BalanceRow:
 
 
 def history(
-    store: Store, *, user_id: UserId, limit: int, offset: int = 0, before_seq: int | None = None
+    store: Store,
+    *,
+    user_id: UserId,
+    limit: int,
+    offset: int = 0,
+    before_seq: int | None = None,
+    wanted: HistoryFilter = WHOLE_HISTORY,
 ) -> list[Transaction]:
     """Read a user's transactions, newest first; `before_seq` continues behind a transaction already seen."""
-    return ledger.history(store, user_id, limit=limit, offset=offset, before_seq=before_seq)
+    return ledger.history(store, user_id, limit=limit, offset=offset, before_seq=before_seq, wanted=wanted)
 
 
 def _keyed(key: ClientKey | None) -> dict[str, Any]:

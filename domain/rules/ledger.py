@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from domain.units import Credits, UserId
@@ -40,6 +40,24 @@ class BalanceRow(Balance):
     user_id: UserId
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryFilter:
+    """Which transactions of a history are wanted: those that fit every member that is told.
+
+    Attributes:
+        since: Aware; the first moment.
+        until: Aware; the moment behind the last one.
+    """
+
+    type: TransactionType | None = None
+    app_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+WHOLE_HISTORY: Final = HistoryFilter()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,8 @@ from domain.errors import Parked
 from domain.units import Credits, EuroCents, UserId
 
 CURRENCY: Final = "eur"
+PURCHASE_ID: Final = "{PURCHASE_ID}"
+"""What stands in a redirect for the id of the purchase, which its client cannot know yet."""
 
 
 class PurchaseStatus(StrEnum):
@@ -44,6 +46,13 @@ class Redirects:
 
     success_url: str
     cancel_url: str
+
+    def of(self, purchase_id: UUID) -> "Redirects":
+        """Name the purchase in the addresses that ask for it with `{PURCHASE_ID}`."""
+        return Redirects(
+            success_url=self.success_url.replace(PURCHASE_ID, str(purchase_id)),
+            cancel_url=self.cancel_url.replace(PURCHASE_ID, str(purchase_id)),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,16 @@ from sqlalchemy.dialects.postgresql import insert
 from domain.errors import InsufficientCredits, KeyReused
 from domain.ids import new_id
 from domain.rules.idempotency import ClientKey
-from domain.rules.ledger import Appended, Balance, BalanceRow, Movement, Transaction, TransactionType
+from domain.rules.ledger import (
+    WHOLE_HISTORY,
+    Appended,
+    Balance,
+    BalanceRow,
+    HistoryFilter,
+    Movement,
+    Transaction,
+    TransactionType,
+)
 from domain.store.database import Store
 from domain.store.tables import balances, transactions
 from domain.units import Credits, UserId
@@ -175,18 +184,32 @@ def balance_row(store: Store, user_id: UserId) -> BalanceRow:
 
 
 def history(
-    store: Store, user_id: UserId, *, limit: int, offset: int = 0, before_seq: int | None = None
+    store: Store,
+    user_id: UserId,
+    *,
+    limit: int,
+    offset: int = 0,
+    before_seq: int | None = None,
+    wanted: HistoryFilter = WHOLE_HISTORY,
 ) -> list[Transaction]:
     """Read a user's transactions, newest first.
 
     Args:
         before_seq: Only transactions older than this one: the way through long histories.
     """
-    wanted = select(transactions).where(transactions.c.user_id == user_id)
+    conditions = [transactions.c.user_id == user_id]
     if before_seq is not None:
-        wanted = wanted.where(transactions.c.seq < before_seq)
-    rows = store.run(wanted.order_by(transactions.c.seq.desc()).limit(limit).offset(offset))
-    return [transaction_of(row) for row in rows]
+        conditions.append(transactions.c.seq < before_seq)
+    if wanted.type is not None:
+        conditions.append(transactions.c.type == wanted.type.value)
+    if wanted.app_id is not None:
+        conditions.append(transactions.c.app_id == wanted.app_id)
+    if wanted.since is not None:
+        conditions.append(transactions.c.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(transactions.c.created_at < wanted.until)
+    newest_first = select(transactions).where(*conditions).order_by(transactions.c.seq.desc())
+    return [transaction_of(row) for row in store.run(newest_first.limit(limit).offset(offset))]
 
 
 def _written(movement: Movement, made: Any) -> Transaction:

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from domain.store import Database
 from tests.conftest import NOW, give
-from tests.http.client import Api, Caller, bought, offer
+from tests.http.client import Api, Caller, bought, offer, problem_of
 
 LINK = re.compile(r'</api/v1(/[a-z/]+\?[^>]+)>; rel="next"')
 
@@ -105,6 +106,59 @@ def test_a_cursor_of_one_user_shows_another_nothing_of_theirs(api: Api, history:
 
     assert amounts(api.user("ben").get(where)) == [7]
     assert history
+
+
+@pytest.fixture
+def mixed(api: Api, database: Database) -> list[str]:
+    """A grant of 500, then by turns a use in the apps chat and draw; the moments of the uses, oldest first."""
+    give(database, "anna", 500)
+    moments = []
+    for number in range(1, 7):
+        body = {"amount": number, "appId": "chat" if number % 2 else "draw", "description": "A use"}
+        answer = api.user().post("/credits/use", body)
+        moments.append(answer.get_json()["transaction"]["createdAt"])
+    return moments
+
+
+def test_the_history_is_filtered_by_type_and_app(api: Api, mixed: list[str]) -> None:
+    assert amounts(api.user().get("/credits/transactions?type=grant")) == [500]
+    assert amounts(api.user().get("/credits/transactions?appId=chat")) == [-5, -3, -1]
+    assert amounts(api.user().get("/credits/transactions?type=usage&appId=draw&limit=2")) == [-6, -4]
+    assert amounts(api.user().get("/credits/transactions?type=usage&appId=nobody")) == []
+    assert mixed
+
+
+def test_the_history_is_filtered_from_a_moment_to_before_another(api: Api, mixed: list[str]) -> None:
+    def between(**told: str) -> list[int]:
+        return amounts(api.user().get(f"/credits/transactions?type=usage&{urlencode(told)}"))
+
+    # Moments are told in milliseconds: what happened in one and the same may be on either side.
+    later = [moment for moment in mixed if moment > mixed[2]]
+    assert len(between(**{"from": "2020-01-01T00:00:00+02:00"})) == 6
+    assert between(to="2020-01-01T00:00:00Z") == []
+    assert len(between(**{"from": mixed[2]})) + len(between(to=mixed[2])) == 6
+    assert len(between(**{"from": mixed[2]})) >= len(later)
+
+
+def test_the_next_page_keeps_the_filters(api: Api, mixed: list[str]) -> None:
+    asked = urlencode({"type": "usage", "appId": "chat", "from": "2020-01-01T00:00:00.123456Z", "limit": 2})
+
+    found = walk(api.user(), f"/credits/transactions?{asked}")
+
+    assert [one["amount"] for one in found] == [-5, -3, -1]
+    link = api.user().get(f"/credits/transactions?{asked}").headers["Link"]
+    assert {"type=usage", "appId=chat", "from=2020-01-01T00%3A00%3A00.123456Z"} <= set(re.split("[?&>]", link))
+    assert mixed
+
+
+@pytest.mark.parametrize("query", [
+    "type=", "type=theft", "appId=", f"appId={'x' * 65}", "appId=a%00b", "from=yesterday", "from=2026-01-01",
+    "to=2026-01-01T00:00:00", "to=99999999999999999999",
+])  # fmt: skip
+def test_a_filter_that_is_none_is_refused(api: Api, query: str) -> None:
+    answer = api.user().get(f"/credits/transactions?{query}")
+
+    assert problem_of(answer, 400)["errors"][0]["field"] == query.partition("=")[0]
 
 
 def test_purchases_of_one_instant_are_walked_without_gap_or_repeat(api: Api, database: Database) -> None:

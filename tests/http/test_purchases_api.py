@@ -158,6 +158,26 @@ def test_a_checkout_brings_its_url(api: Api, database: Database, starter: Offer)
     assert tuple(row) == (body["successUrl"], "https://shop.example")
 
 
+def test_a_checkout_may_return_to_our_own_pages_and_the_address_names_the_purchase(
+    api: Api, database: Database, starter: Offer
+) -> None:
+    body = starter.body | {
+        "successUrl": "https://credits.example/credits/return?purchase={PURCHASE_ID}",
+        "cancelUrl": "https://app.example/{PURCHASE_ID}/{PURCHASE_ID}",
+    }
+
+    told = accepted(api.user().post(PURCHASE, body, Idempotency_Key="k"))
+
+    with database.single() as store:
+        made, success_url, cancel_url = store.run(
+            text("SELECT id::text, success_url, cancel_url FROM credits.purchases")
+        ).one()
+    assert told["purchaseId"] == made
+    assert success_url == f"https://credits.example/credits/return?purchase={made}"
+    assert cancel_url == f"https://app.example/{made}/{made}"
+    assert accepted(api.user().post(PURCHASE, body, Idempotency_Key="k"))["purchaseId"] == made
+
+
 @pytest.mark.parametrize(("member", "missing"), [("successUrl", "cancelUrl"), ("cancelUrl", "successUrl")])
 def test_one_url_without_the_other_is_refused(
     api: Api, database: Database, starter: Offer, member: str, missing: str

@@ -94,6 +94,22 @@ def test_an_origin_that_is_none_is_refused(name: str, origins: str) -> None:
     assert f"{name} must hold origins like https://app.example" in refusal({**GOOD, name: origins})
 
 
+def test_our_own_origin_is_that_of_the_base_url() -> None:
+    settings = from_environment({**GOOD, "BASE_URL": "https://credits.example:8443/mana/"})
+
+    assert (settings.base_url, settings.own_origin) == (
+        "https://credits.example:8443/mana",
+        "https://credits.example:8443",
+    )
+
+
+@pytest.mark.parametrize(
+    "address", ["credits.example", "//credits.example", "ftp://credits.example", "https://", "https:///x"]
+)
+def test_a_base_url_that_no_browser_could_open_is_refused(address: str) -> None:
+    assert "BASE_URL must start with http:// or https://" in refusal({**GOOD, "BASE_URL": address})
+
+
 def test_origins_are_told_one_by_one() -> None:
     settings = from_environment({**GOOD, "CORS_ORIGINS": " https://app.example/ ,http://localhost:5173,"})
 
