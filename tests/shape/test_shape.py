@@ -41,7 +41,7 @@ READS_THE_ENVIRONMENT: Final = {
     "telemetry.py": "prometheus_client's own switch for several processes",
 }
 STATIC: Final = "static"
-PAGES: Final = {"/settings/sync", "/signed-in"}
+PAGES: Final = {"/credits", "/credits/return", "/gifts", "/g/<code>/qr.svg", "/settings/sync", "/signed-in"}
 CONSOLE: Final = {
     "/ops",
     "/ops/login",

@@ -11,6 +11,10 @@
 /** @typedef {"monthly" | "quarterly" | "yearly"} Interval */
 /** @typedef {{ key?: string }} Keyed `key`: of this intent, from `newKey()`. The same key never acts twice. */
 /** @typedef {{ limit?: number, cursor?: string }} Paging */
+/**
+ * @typedef {{ type?: string | undefined, appId?: string | undefined, from?: string | undefined,
+ *   to?: string | undefined }} HistoryFilter `from` and `to`: times with zone, half-open.
+ */
 /** @template T @typedef {{ items: T[], next: string | null }} Listed `next`: the cursor of the next page. */
 
 /** @typedef {{ balance: number, totalEarned: number, totalSpent: number }} Balance */
@@ -205,8 +209,8 @@ export function createClient({ getToken, baseUrl = "", followMs = FOLLOW_MS }) {
        * @returns {Promise<{ transaction: Transaction, newBalance: Balance }>}
        */
       use: (use, { key = newKey() } = {}) => post("/credits/use", use, key),
-      /** @param {Paging} [paging] @returns {Promise<Listed<Transaction>>} */
-      transactions: (paging = {}) => list("/credits/transactions", paging),
+      /** @param {Paging & HistoryFilter} [asked] @returns {Promise<Listed<Transaction>>} */
+      transactions: (asked = {}) => list("/credits/transactions", asked),
       /** @returns {Promise<Operation[]>} */
       operations: () => get("/credits/operations"),
     },

@@ -35,6 +35,12 @@ export async function textsIn(language) {
       t(new Intl.PluralRules(locale).select(amount) === "one" ? "credits.one" : "credits.other", {
         amount: new Intl.NumberFormat(locale).format(amount),
       }),
+    /** Write a number. @param {number} told */
+    number: (told) => new Intl.NumberFormat(locale).format(told),
+    /** Write what came or went. @param {number} told */
+    signed: (told) => new Intl.NumberFormat(locale, { signDisplay: "always" }).format(told),
+    /** Write a share, 0 to 1. @param {number} share */
+    percent: (share) => new Intl.NumberFormat(locale, { style: "percent" }).format(share),
     /** Write an amount of money. @param {number} euroCents */
     euro: (euroCents) => new Intl.NumberFormat(locale, { style: "currency", currency: "EUR" }).format(euroCents / 100),
     /** Write a day. @param {string} instant */
