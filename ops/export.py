@@ -63,6 +63,7 @@ def summary_of(books: Period) -> dict[str, int]:
         "closing on hold (credits)": closing.holds,
         "closing outstanding (credits)": closing.outstanding,
         "paid in the period (cents)": books.sold,
+        "refunded in the period (cents)": books.refunded,
         "opening deferred revenue (cents)": opening.deferred,
         "closing deferred revenue (cents)": closing.deferred,
         "earned in the period (cents)": books.earned,

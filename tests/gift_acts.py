@@ -7,19 +7,32 @@ from uuid import UUID
 from domain.operations import gifts, holds, spending
 from domain.operations.jobs import find_job, record
 from domain.rules.gifts import Gift, NewGift
-from domain.rules.idempotency import ClientKey
+from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.jobs import Job, JobKind, NewJob
 from domain.store import Database
+from domain.store.gifts import by_id
 from domain.units import Credits, UserId
 from tests.workshop import worker
 from workers.handlers import HANDLERS
 from workers.jobs import run_job
 
 ANNA, BEN, CARL = UserId("anna"), UserId("ben"), UserId("carl")
+TARGET = "Friend@X.de"
 
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def client_key(value: str, request: str = "one", route: str = "gifts") -> ClientKey:
+    return ClientKey(route=route, value=value, request_hash=fingerprint(request=request))
+
+
+def gift_of(database: Database, gift_id: UUID) -> Gift:
+    with database.single() as store:
+        found = by_id(store, gift_id)
+    assert found is not None
+    return found
 
 
 def work(database: Database, job_id: UUID) -> Job:

@@ -15,6 +15,7 @@ class Standing:
         gifts: Credits that left a balance into a gift nobody has redeemed.
         holds: Credits held for something not finished.
         paid: Euro cents paid for purchases until then.
+        refunded: Euro cents of them that are with the buyers again, by refund or dispute.
         issued: Credits that purchases and grants ever brought into the house, clawbacks taken off.
     """
 
@@ -22,6 +23,7 @@ class Standing:
     gifts: int
     holds: int
     paid: EuroCents
+    refunded: EuroCents
     issued: int
 
     @property
@@ -39,7 +41,7 @@ class Standing:
         if self.issued <= 0 or self.outstanding <= 0:
             return EuroCents(0)
         unspent = min(self.outstanding, self.issued)
-        return EuroCents((2 * unspent * self.paid + self.issued) // (2 * self.issued))
+        return EuroCents((2 * unspent * (self.paid - self.refunded) + self.issued) // (2 * self.issued))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +59,14 @@ class Period:
         return EuroCents(self.closing.paid - self.opening.paid)
 
     @property
+    def refunded(self) -> EuroCents:
+        """Euro cents that went back to buyers in the period, less what came again from disputes won."""
+        return EuroCents(self.closing.refunded - self.opening.refunded)
+
+    @property
     def earned(self) -> EuroCents:
-        """Euro cents of revenue earned in the period: what was deferred and paid, less what is deferred now."""
-        return EuroCents(self.opening.deferred + self.sold - self.closing.deferred)
+        """Euro cents of revenue earned: deferred before and paid, less refunded and deferred now."""
+        return EuroCents(self.opening.deferred + self.sold - self.refunded - self.closing.deferred)
 
     @property
     def adds_up(self) -> bool:

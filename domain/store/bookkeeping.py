@@ -11,14 +11,22 @@ from domain.store.database import Store
 
 PAGE: Final = 5_000
 
+# Each movement of a refund or dispute tells how much of its purchase was with the buyer then. Where an erasure took
+# that away, it is what is with the buyer now.
 _STANDING: Final = text("""
+WITH refunded AS (
+    SELECT DISTINCT ON (t.counterparty)
+           coalesce((t.metadata ->> 'refundedEuroCents')::bigint, p.refunded_euro_cents) AS cents
+    FROM credits.transactions t JOIN credits.purchases p ON p.id::text = split_part(t.counterparty, ':', 2)
+    WHERE t.type IN ('clawback', 'restore') AND t.created_at < :at ORDER BY t.counterparty, t.seq DESC)
 SELECT coalesce(sum(amount), 0)::bigint AS balances,
        coalesce(-sum(amount) FILTER (WHERE counterparty LIKE 'gift:%'), 0)::bigint AS gifts,
        coalesce(-sum(amount) FILTER (WHERE counterparty LIKE 'hold:%' AND type IN ('hold', 'release')), 0)::bigint
            AS holds,
        coalesce(sum(amount) FILTER (WHERE type IN ('purchase', 'grant', 'clawback', 'restore')), 0)::bigint AS issued,
        (SELECT coalesce(sum(price_euro_cents), 0)::bigint FROM credits.purchases
-        WHERE status = 'completed' AND completed_at < :at) AS paid
+        WHERE status IN ('completed', 'refunded') AND completed_at < :at) AS paid,
+       (SELECT coalesce(sum(cents), 0)::bigint FROM refunded) AS refunded
 FROM credits.transactions WHERE created_at < :at
 """)
 _MOVED: Final = text("""
@@ -33,7 +41,8 @@ WHERE created_at >= :begin AND created_at < :end AND (user_id, seq) > (:user_id,
 ORDER BY user_id, seq LIMIT :page
 """)
 _PURCHASES: Final = text("""
-SELECT created_at, completed_at, user_id, status, package_name, credits, price_euro_cents, stripe_customer_id,
+SELECT created_at, completed_at, user_id, status, package_name, credits, price_euro_cents, refunded_euro_cents,
+       taken_back_credits, stripe_customer_id,
        stripe_payment_intent_id, stripe_checkout_session_id, id
 FROM credits.purchases
 WHERE (created_at >= :begin AND created_at < :end) OR (completed_at >= :begin AND completed_at < :end)

@@ -27,13 +27,13 @@ class Overview:
     """Numbers of this moment and of today.
 
     Attributes:
-        due_renewals: Subscriptions due and not charged; `None` where there are none at all.
+        due_renewals: Subscriptions due and not charged.
         sales: Euro cents of purchases completed today, by hour of the day in UTC.
         renewals: Charged renewals of today, by hour.
     """
 
     queues: Sequence[QueueState]
-    due_renewals: int | None
+    due_renewals: int
     sales: Sequence[int]
     renewals: Sequence[int]
 
@@ -64,12 +64,11 @@ def read_overview(store: Store, *, now: datetime) -> Overview:
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     values = {"first_id": first_id_of(day - timedelta(hours=2)), "day": day, "next_day": day + timedelta(days=1)}
     by_hour: Mapping[int, tuple[int, int]] = {row.hour: (row.sales, row.renewals) for row in store.run(_TODAY, values)}
-    has_renewals = store.run(text("SELECT to_regclass('credits.sync_subscriptions')")).scalar() is not None
     return Overview(
         queues=[
             QueueState(queue=row.queue, pending=row.pending, oldest_s=float(row.oldest_s)) for row in store.run(_QUEUES)
         ],
-        due_renewals=store.run(_DUE, {"now": now}).scalar_one() if has_renewals else None,
+        due_renewals=store.run(_DUE, {"now": now}).scalar_one(),
         sales=[by_hour.get(hour, (0, 0))[0] for hour in range(HOURS)],
         renewals=[by_hour.get(hour, (0, 0))[1] for hour in range(HOURS)],
     )

@@ -282,6 +282,18 @@ def test_the_line_has_an_end_and_only_its_first_are_let_wait_long() -> None:
     assert sum(took >= WAIT_S for took in refused_at) == PATIENT
 
 
+def test_nobody_leaves_a_line_that_moves_however_slowly() -> None:
+    turns = Turns()
+    pause_s = WAIT_S * AT_ONCE / 30  # thirty pass within everybody's patience, and none of them within the short one
+
+    def act(_: int) -> None:
+        with turns.of(ANNA):
+            time.sleep(pause_s)
+
+    assert pause_s < SHORT_WAIT_S < pause_s * (PATIENT + 1) / AT_ONCE
+    assert at_once(20, act) == [None] * 20
+
+
 def test_two_hundred_of_one_user_go_through_four_at_a_time() -> None:
     turns = Turns()
     lock = threading.Lock()

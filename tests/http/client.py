@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from flask import Flask, json
+from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
@@ -81,6 +82,18 @@ class Api:
     def outside(self) -> Caller:
         """Nobody we know, at the pages outside of the API's base path."""
         return Caller(self._app, {}, base="")
+
+
+def bearer(issuer: Issuer, user_id: str, **claims: Any) -> dict[str, str]:
+    """Make the headers of a user."""
+    return {"Authorization": f"Bearer {issuer.token(user_id, **claims)}"}
+
+
+def make_gift(client: FlaskClient, who: dict[str, str], **body: Any) -> Any:
+    """Make a gift of 10 credits, or another."""
+    made = client.post(f"{API}/gifts", json={"totalCredits": 10, **body}, headers=who)
+    assert made.status_code == 201, made.json
+    return made.json
 
 
 def problem_of(answer: TestResponse, status: int, code: str | None = None) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
+from domain.store import Database
 from ops.local import tether
 from ops.local.ports import free_port
 from ops.local.postgres import Postgres
-from tests.conftest import ROOT
-from tests.http.client import Api
+from tests.conftest import ROOT, give
+from tests.http.client import Api, bearer
 from tests.issuer import Issuer
 
 READY_WITHIN_S = 20.0
@@ -90,3 +92,21 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
             except OSError:
                 time.sleep(0.05)
     pytest.fail("the web server did not become ready")
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def anna(issuer: Issuer, database: Database) -> dict[str, str]:
+    """Headers of a user with 1 000 credits."""
+    give(database, "anna", 1_000)
+    return bearer(issuer, "anna", name="Anna", email="anna@x.de")
+
+
+@pytest.fixture
+def ben(issuer: Issuer) -> dict[str, str]:
+    """Headers of a user with an address and no credits."""
+    return bearer(issuer, "ben", email="Friend@X.de")

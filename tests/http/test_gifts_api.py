@@ -4,62 +4,33 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from domain.store import Database
 from settings import Settings
-from tests.conftest import give
 from tests.gift_acts import work
+from tests.http.client import API, bearer, make_gift
 from tests.issuer import Issuer
 from web.app import create_app
 
-BASE = "/api/v1"
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
-
-
-def bearer(issuer: Issuer, user_id: str, **claims: Any) -> dict[str, str]:
-    return {"Authorization": f"Bearer {issuer.token(user_id, **claims)}"}
-
-
-@pytest.fixture
-def anna(issuer: Issuer, database: Database) -> dict[str, str]:
-    give(database, "anna", 1_000)
-    return bearer(issuer, "anna", name="Anna", email="anna@x.de")
-
-
-@pytest.fixture
-def ben(issuer: Issuer) -> dict[str, str]:
-    return bearer(issuer, "ben", email="Friend@X.de")
-
-
-def make(client: FlaskClient, who: dict[str, str], **body: Any) -> Any:
-    made = client.post(f"{BASE}/gifts", json={"totalCredits": 10, **body}, headers=who)
-    assert made.status_code == 201, made.json
-    return made.json
-
 
 def redeem(client: FlaskClient, who: dict[str, str], code: str) -> TestResponse:
-    return client.post(f"{BASE}/gifts/{code}/redeem", headers=who)
+    return client.post(f"{API}/gifts/{code}/redeem", headers=who)
 
 
 def test_a_repeated_key_brings_the_first_answers_byte_for_byte(
     client: FlaskClient, database: Database, anna: dict[str, str], ben: dict[str, str]
 ) -> None:
     keyed = anna | {"Idempotency-Key": "k"}
-    first = client.post(f"{BASE}/gifts", json={"totalCredits": 10}, headers=keyed)
+    first = client.post(f"{API}/gifts", json={"totalCredits": 10}, headers=keyed)
     queued = redeem(client, ben, first.json["code"])  # type: ignore[index]
     work(database, UUID(queued.json["jobId"]))  # type: ignore[index]
-    other = make(client, anna)
-    cancelled = client.delete(f"{BASE}/gifts/{other['id']}", headers=keyed)
+    other = make_gift(client, anna)
+    cancelled = client.delete(f"{API}/gifts/{other['id']}", headers=keyed)
 
-    again = client.post(f"{BASE}/gifts", json={"totalCredits": 10}, headers=keyed)
-    again_cancelled = client.delete(f"{BASE}/gifts/{other['id']}", headers=keyed)
+    again = client.post(f"{API}/gifts", json={"totalCredits": 10}, headers=keyed)
+    again_cancelled = client.delete(f"{API}/gifts/{other['id']}", headers=keyed)
     redeemed = redeem(client, ben, first.json["code"])  # type: ignore[index]
     redeemed_again = redeem(client, ben, first.json["code"])  # type: ignore[index]
 
@@ -68,37 +39,37 @@ def test_a_repeated_key_brings_the_first_answers_byte_for_byte(
     assert "Idempotency-Replayed" not in first.headers
     assert (redeemed.status_code, redeemed.headers["Idempotency-Replayed"]) == (200, "true")
     assert redeemed.data == redeemed_again.data
-    changed = client.post(f"{BASE}/gifts", json={"totalCredits": 11}, headers=keyed)
+    changed = client.post(f"{API}/gifts", json={"totalCredits": 11}, headers=keyed)
     assert changed.status_code == 422
 
 
 def test_a_gift_is_accepted_done_by_a_worker_and_shown_in_both_lists(
     client: FlaskClient, database: Database, anna: dict[str, str], ben: dict[str, str]
 ) -> None:
-    gift = make(client, anna, message="Hello")
+    gift = make_gift(client, anna, message="Hello")
 
     queued = redeem(client, ben, gift["code"].lower().replace("-", " "))
     work(database, UUID(queued.json["jobId"]))  # type: ignore[index]
     followed = client.get(queued.headers["Location"], headers=ben).json
-    received = client.get(f"{BASE}/gifts/me/received", headers=ben).json
-    created = client.get(f"{BASE}/gifts/me/created", headers=anna).json
+    received = client.get(f"{API}/gifts/me/received", headers=ben).json
+    created = client.get(f"{API}/gifts/me/created", headers=anna).json
 
     assert queued.status_code == 202
     assert followed["status"] == "done"  # type: ignore[index]
     assert followed["result"]["newBalance"] == 10  # type: ignore[index]
     assert [one["giftCodeId"] for one in received] == [gift["id"]]  # type: ignore[union-attr]
     assert [(one["status"], one["redeemed"]) for one in created] == [("depleted", 1)]  # type: ignore[union-attr]
-    assert client.get(f"{BASE}/gifts/me/created", headers=ben).json == []
+    assert client.get(f"{API}/gifts/me/created", headers=ben).json == []
 
 
 def test_the_public_page_shows_no_address_and_every_unknown_code_is_the_same_404(
     client: FlaskClient, issuer: Issuer, anna: dict[str, str]
 ) -> None:
     named_by_address = bearer(issuer, "anna", name="anna@x.de")
-    gift = make(client, named_by_address, type="personalized", targetEmail="Friend@X.de")
+    gift = make_gift(client, named_by_address, type="personalized", targetEmail="Friend@X.de")
 
-    page = client.get(f"{BASE}/gifts/{gift['code']}")
-    unknown = [client.get(f"{BASE}/gifts/{code}") for code in ("ABC234", "x", "0000000000000000", gift["id"])]
+    page = client.get(f"{API}/gifts/{gift['code']}")
+    unknown = [client.get(f"{API}/gifts/{code}") for code in ("ABC234", "x", "0000000000000000", gift["id"])]
 
     assert page.status_code == 200
     assert "@" not in page.text
@@ -111,10 +82,10 @@ def test_the_public_page_shows_no_address_and_every_unknown_code_is_the_same_404
 def test_refusals_over_http(
     client: FlaskClient, database: Database, issuer: Issuer, anna: dict[str, str], ben: dict[str, str]
 ) -> None:
-    for_friend = make(client, anna, type="personalized", targetEmail="friend@x.de")
+    for_friend = make_gift(client, anna, type="personalized", targetEmail="friend@x.de")
     unverified = bearer(issuer, "carl", email="friend@x.de", email_verified=False)
-    cancelled = make(client, anna)
-    client.delete(f"{BASE}/gifts/{cancelled['id']}", headers=anna)
+    cancelled = make_gift(client, anna)
+    client.delete(f"{API}/gifts/{cancelled['id']}", headers=anna)
     late = redeem(client, ben, cancelled["code"])
     work(database, UUID(late.json["jobId"]))  # type: ignore[index]
 
@@ -125,10 +96,10 @@ def test_refusals_over_http(
     assert told(redeem(client, unverified, for_friend["code"])) == (400, "gift_not_for_you")
     assert client.get(late.headers["Location"], headers=ben).json["problem"]["status"] == 400  # type: ignore[index]
     assert told(redeem(client, ben, "nonsense")) == (404, "not_found")
-    assert told(client.delete(f"{BASE}/gifts/{for_friend['id']}", headers=ben)) == (404, "not_found")
-    assert told(client.delete(f"{BASE}/gifts/no-uuid", headers=ben)) == (404, "not_found")
-    assert told(client.delete(f"{BASE}/gifts/{cancelled['id']}", headers=anna)) == (400, "gift_cancelled")
-    poor = client.post(f"{BASE}/gifts", json={"totalCredits": 5}, headers=ben)
+    assert told(client.delete(f"{API}/gifts/{for_friend['id']}", headers=ben)) == (404, "not_found")
+    assert told(client.delete(f"{API}/gifts/no-uuid", headers=ben)) == (404, "not_found")
+    assert told(client.delete(f"{API}/gifts/{cancelled['id']}", headers=anna)) == (400, "gift_cancelled")
+    poor = client.post(f"{API}/gifts", json={"totalCredits": 5}, headers=ben)
     assert (poor.status_code, poor.json["details"]) == (402, {"required": 5, "available": 0})  # type: ignore[index]
 
 
@@ -157,7 +128,7 @@ def test_refusals_over_http(
     ],
 )
 def test_a_gift_that_cannot_be_meant_is_refused(client: FlaskClient, anna: dict[str, str], body: Any) -> None:
-    answer = client.post(f"{BASE}/gifts", json=body, headers=anna)
+    answer = client.post(f"{API}/gifts", json=body, headers=anna)
 
     assert (answer.status_code, answer.json["code"]) == (400, "validation_error")  # type: ignore[index]
 
@@ -167,10 +138,10 @@ def test_the_log_names_no_code_no_person_and_no_address(
 ) -> None:
     made = create_app(settings)
     client = made.test_client()
-    gift = make(client, anna, type="personalized", targetEmail="friend@x.de", message="Secret")
+    gift = make_gift(client, anna, type="personalized", targetEmail="friend@x.de", message="Secret")
     queued = redeem(client, ben, gift["code"])
     work(database, UUID(queued.json["jobId"]))  # type: ignore[index]
-    client.get(f"{BASE}/gifts/{gift['code']}")
+    client.get(f"{API}/gifts/{gift['code']}")
     redeem(client, anna, gift["code"])
 
     logged = capfd.readouterr()

@@ -6,71 +6,41 @@ from typing import Any
 
 import pytest
 import redis
-from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.store import Database
 from ops.local.valkey import Valkey
 from settings import Settings
-from tests.conftest import give
-from tests.issuer import Issuer
+from tests.http.client import API, make_gift
 from web.app import create_app
-
-BASE = "/api/v1"
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
-
-
-def bearer(issuer: Issuer, user_id: str, **claims: Any) -> dict[str, str]:
-    return {"Authorization": f"Bearer {issuer.token(user_id, **claims)}"}
-
-
-@pytest.fixture
-def anna(issuer: Issuer, database: Database) -> dict[str, str]:
-    give(database, "anna", 1_000)
-    return bearer(issuer, "anna", name="Anna", email="anna@x.de")
-
-
-@pytest.fixture
-def ben(issuer: Issuer) -> dict[str, str]:
-    return bearer(issuer, "ben", email="Friend@X.de")
-
-
-def make(client: FlaskClient, who: dict[str, str], **body: Any) -> Any:
-    made = client.post(f"{BASE}/gifts", json={"totalCredits": 10, **body}, headers=who)
-    assert made.status_code == 201, made.json
-    return made.json
 
 
 def test_guesses_of_one_address_and_of_one_user_are_slowed_down_and_finders_are_not(
     client: FlaskClient, anna: dict[str, str], ben: dict[str, str]
 ) -> None:
-    gift = make(client, anna)
+    gift = make_gift(client, anna)
     for _ in range(50):
-        assert client.get(f"{BASE}/gifts/{gift['code']}").status_code == 200
-    misses = [client.get(f"{BASE}/gifts/ABC234").status_code for _ in range(40)]
+        assert client.get(f"{API}/gifts/{gift['code']}").status_code == 200
+    misses = [client.get(f"{API}/gifts/ABC234").status_code for _ in range(40)]
     elsewhere = {"environ_base": {"REMOTE_ADDR": "198.51.100.7"}}
 
-    refused = client.get(f"{BASE}/gifts/ABC234")
+    refused = client.get(f"{API}/gifts/ABC234")
     theirs = [
-        client.post(f"{BASE}/gifts/ABC234/redeem", headers=ben, environ_base={"REMOTE_ADDR": f"203.0.113.{number}"})
+        client.post(f"{API}/gifts/ABC234/redeem", headers=ben, environ_base={"REMOTE_ADDR": f"203.0.113.{number}"})
         for number in range(12)
     ]
 
     assert misses == [404] * 30 + [429] * 10
     assert refused.mimetype == "application/problem+json"
     assert 1 <= int(refused.headers["Retry-After"]) <= 61
-    assert client.get(f"{BASE}/gifts/{gift['code']}").status_code == 429
-    assert client.get(f"{BASE}/gifts/{gift['code']}", **elsewhere).status_code == 200
+    assert client.get(f"{API}/gifts/{gift['code']}").status_code == 429
+    assert client.get(f"{API}/gifts/{gift['code']}", **elsewhere).status_code == 200
     assert [answer.status_code for answer in theirs] == [404] * 10 + [429] * 2
 
 
 def test_the_addresses_of_one_ipv6_customer_are_one(client: FlaskClient, database: Database) -> None:
     told = [
-        client.get(f"{BASE}/gifts/ABC234", environ_base={"REMOTE_ADDR": f"2001:db8:1:2::{number}"}).status_code
+        client.get(f"{API}/gifts/ABC234", environ_base={"REMOTE_ADDR": f"2001:db8:1:2::{number}"}).status_code
         for number in range(1, 32)
     ]
 
@@ -90,13 +60,13 @@ def test_processes_count_guesses_together_and_a_redis_that_refuses_writes_opens_
     server = redis.Redis.from_url(valkey.url())
     server.flushall()
     first = create_app(replace(settings, redis_url=valkey.url()))
-    misses = [first.test_client().get(f"{BASE}/gifts/ABC234").status_code for _ in range(30)]
+    misses = [first.test_client().get(f"{API}/gifts/ABC234").status_code for _ in range(30)]
     second = create_app(replace(settings, redis_url=valkey.url()))
     elsewhere: Any = {"environ_base": {"REMOTE_ADDR": "198.51.100.7"}}
 
-    together = second.test_client().get(f"{BASE}/gifts/ABC234").status_code
+    together = second.test_client().get(f"{API}/gifts/ABC234").status_code
     server.config_set("maxmemory", "1")
-    alone = [second.test_client().get(f"{BASE}/gifts/ABC234", **elsewhere).status_code for _ in range(31)]
+    alone = [second.test_client().get(f"{API}/gifts/ABC234", **elsewhere).status_code for _ in range(31)]
     server.config_set("maxmemory", "0")
 
     assert misses == [404] * 30

@@ -4,37 +4,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from domain.store import Database
-from tests.conftest import give
-from tests.issuer import Issuer
-
-BASE = "/api/v1"
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
-
-
-def bearer(issuer: Issuer, user_id: str, **claims: Any) -> dict[str, str]:
-    return {"Authorization": f"Bearer {issuer.token(user_id, **claims)}"}
-
-
-@pytest.fixture
-def anna(issuer: Issuer, database: Database) -> dict[str, str]:
-    give(database, "anna", 1_000)
-    return bearer(issuer, "anna", name="Anna", email="anna@x.de")
-
+from tests.http.client import API
 
 SERVICE = {"X-Service-Key": "service-key"}
 
 
 def post(client: FlaskClient, path: str, body: Any, **headers: str) -> TestResponse:
-    return client.post(f"{BASE}/internal{path}", json=body, headers=SERVICE | headers)
+    return client.post(f"{API}/internal{path}", json=body, headers=SERVICE | headers)
 
 
 def test_holds_over_http(client: FlaskClient, anna: dict[str, str]) -> None:
@@ -58,7 +37,7 @@ def test_holds_over_http(client: FlaskClient, anna: dict[str, str]) -> None:
     assert changed.status_code == 422
     assert (twice.status_code, twice.json["code"]) == (400, "reservation_ended")  # type: ignore[index]
     assert given_up.status_code == 400
-    balance = client.get(f"{BASE}/credits/balance", headers=anna).json
+    balance = client.get(f"{API}/credits/balance", headers=anna).json
     assert balance == {"balance": 960, "totalEarned": 1_000, "totalSpent": 40}
     unknown = {"reservationId": str(uuid4())}
     assert post(client, "/credits/commit", unknown).status_code == 404
@@ -84,7 +63,7 @@ def test_use_takes_an_operation_instead_of_an_amount(
 ) -> None:
     use = {"appId": "chat", "description": "A question", **body}
 
-    mine = client.post(f"{BASE}/credits/use", json=use, headers=anna)
+    mine = client.post(f"{API}/credits/use", json=use, headers=anna)
     for_anna = post(client, "/credits/use", use | {"userId": "anna"})
 
     assert (mine.status_code, for_anna.status_code) == (status, status)
@@ -111,4 +90,4 @@ def test_use_takes_an_operation_instead_of_an_amount(
 def test_a_question_about_usage_that_cannot_be_meant_is_refused(
     client: FlaskClient, anna: dict[str, str], query: str
 ) -> None:
-    assert client.get(f"{BASE}/credits/usage?{query}", headers=anna).status_code == 400
+    assert client.get(f"{API}/credits/usage?{query}", headers=anna).status_code == 400

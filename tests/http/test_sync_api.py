@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -19,11 +18,6 @@ SERVICE = {"X-Service-Key": "service-key"}
 
 Ask = Callable[..., Any]
 """Calls the API and gives its answer; `json` of a `TestResponse` may be `None` to the type checker."""
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
 
 
 @pytest.fixture

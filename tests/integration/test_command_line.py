@@ -2,9 +2,10 @@
 
 import csv
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -14,8 +15,10 @@ from sqlalchemy import text
 from domain.operations.audit import violations
 from domain.operations.purchases import attach_payment, settle_payment, start_purchase
 from domain.operations.spending import spend
+from domain.operations.takebacks import note_takeback
 from domain.rules.bookkeeping import Standing
 from domain.rules.purchases import PaymentFact, PaymentOutcome, StripeObjects
+from domain.rules.takebacks import Takeback, TakebackFact, TakebackKind, TakebackState
 from domain.store import Database
 from domain.units import Credits, EuroCents, UserId
 from ops.cli import main
@@ -166,14 +169,55 @@ def test_the_books_of_a_period_are_written_as_csv(database: Database, tmp_path: 
         assert [row["price_euro_cents"] for row in csv.DictReader(opened)] == ["499"]
 
 
+def test_a_refund_belongs_to_the_month_in_which_it_happened(database: Database, tmp_path: Path) -> None:
+    bought_at, refunded_at = datetime(2026, 9, 20, tzinfo=UTC), datetime(2026, 10, 5, tzinfo=UTC)
+    purchase_id = UUID(buy(database, "anna", at=bought_at))
+    takeback = Takeback(
+        stripe_id="re_1",
+        kind=TakebackKind.REFUND,
+        purchase_id=purchase_id,
+        payment_intent_id=f"pi_{purchase_id}",
+        amount=EuroCents(499),
+        state=TakebackState.TAKEN,
+    )
+    with database.begin() as store:
+        fact = TakebackFact(takeback=takeback, currency="eur", livemode=False)
+        note_takeback(store, fact=fact, livemode=False, now=refunded_at)
+
+    def month(begin: str, end: str) -> tuple[int, int, int]:
+        summary = told("export", "--from", begin, "--to", end, "--directory", str(tmp_path))
+        names = ("paid in the period", "refunded in the period", "closing deferred revenue")
+        paid, refunded, deferred = (summary[f"{name} (cents)"] for name in names)
+        return paid, refunded, deferred
+
+    assert month("2026-09-01", "2026-10-01") == (499, 0, 499)
+    assert month("2026-10-01", "2026-11-01") == (0, 499, 0)
+
+
+def test_credits_in_gifts_and_on_hold_are_outstanding(database: Database, tmp_path: Path) -> None:
+    give(database, "anna", 100)
+    redeem(database, make_gift(database, size=10).gift, BEN)
+    cancel(database, make_gift(database, size=20).gift)
+    make_gift(database, size=30)
+    hold(database, 5)
+
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    summary = told("export", "--from", "2026-01-01", "--to", f"{tomorrow:%Y-%m-%d}", "--directory", str(tmp_path))
+
+    parts = ("closing balance", "closing in open gifts", "closing on hold", "closing outstanding")
+    assert [summary[f"{part} (credits)"] for part in parts] == [65, 30, 5, 100]
+
+
 def test_deferred_revenue_stays_within_what_was_paid() -> None:
     def deferred(**facts: int) -> int:
-        return Standing(**{"balances": 0, "gifts": 0, "holds": 0, "issued": 0, "paid": EuroCents(0), **facts}).deferred  # type: ignore[arg-type]
+        nothing = {"balances": 0, "gifts": 0, "holds": 0, "issued": 0, "paid": 0, "refunded": 0}
+        return Standing(**(nothing | facts)).deferred  # type: ignore[arg-type]
 
     assert deferred() == 0
     assert deferred(balances=-5, issued=100, paid=100) == 0
     assert deferred(balances=100, issued=100, paid=90) == 90
     assert deferred(balances=150, issued=100, paid=90) == 90
+    assert deferred(balances=50, issued=100, paid=100, refunded=20) == 40
     assert deferred(balances=30, gifts=10, holds=10, issued=100, paid=100) == 50
 
 

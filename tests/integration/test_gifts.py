@@ -1,7 +1,7 @@
 """Gifts on real PostgreSQL."""
 
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -18,26 +18,24 @@ from domain.errors import (
     Refusal,
 )
 from domain.operations import gifts, spending
-from domain.rules.gifts import Gift, GiftStatus
-from domain.rules.idempotency import ClientKey, fingerprint
+from domain.rules.gifts import GiftStatus
 from domain.rules.jobs import JobKind, JobState
 from domain.store import Database
-from domain.store.gifts import by_id
 from tests.conftest import give
-from tests.gift_acts import ANNA, BEN, CARL, balance, cancel, make_gift, now, redeem, work_on
-
-TARGET = "Friend@X.de"
-
-
-def key(value: str, request: str = "one", route: str = "gifts") -> ClientKey:
-    return ClientKey(route=route, value=value, request_hash=fingerprint(request=request))
-
-
-def read(database: Database, gift_id: UUID) -> Gift:
-    with database.single() as store:
-        found = by_id(store, gift_id)
-    assert found is not None
-    return found
+from tests.gift_acts import (
+    ANNA,
+    BEN,
+    CARL,
+    TARGET,
+    balance,
+    cancel,
+    client_key,
+    gift_of,
+    make_gift,
+    now,
+    redeem,
+    work_on,
+)
 
 
 def test_a_gift_takes_credits_from_its_creator_and_gives_them_to_who_redeems_it(database: Database) -> None:
@@ -56,7 +54,7 @@ def test_a_gift_takes_credits_from_its_creator_and_gives_them_to_who_redeems_it(
     }
     assert balance(database, ANNA) == (70, 100, 30)
     assert balance(database, BEN) == (30, 30, 0)
-    assert (read(database, gift.id).status, read(database, gift.id).redeemed) == (GiftStatus.DEPLETED, 1)
+    assert (gift_of(database, gift.id).status, gift_of(database, gift.id).redeemed) == (GiftStatus.DEPLETED, 1)
 
 
 def test_a_gift_larger_than_the_balance_is_refused_and_nothing_is_written(database: Database) -> None:
@@ -71,16 +69,16 @@ def test_a_gift_larger_than_the_balance_is_refused_and_nothing_is_written(databa
 
 def test_a_repeated_key_brings_the_first_gift_as_it_was_told_then(database: Database) -> None:
     give(database, "anna", 100)
-    first = make_gift(database, key=key("k"))
+    first = make_gift(database, key=client_key("k"))
     redeem(database, first.gift)
 
-    repeated = make_gift(database, key=key("k"))
+    repeated = make_gift(database, key=client_key("k"))
 
     assert repeated.replayed
     assert repeated.gift == first.gift
     assert balance(database) == (90, 100, 10)
     with pytest.raises(KeyReused):
-        make_gift(database, key=key("k", "other"))
+        make_gift(database, key=client_key("k", "other"))
 
 
 def test_who_has_redeemed_a_gift_is_told_the_same_again_and_others_that_it_is_gone(database: Database) -> None:
@@ -106,8 +104,8 @@ def test_cancelling_returns_the_credits_once(database: Database) -> None:
     give(database, "anna", 100)
     gift = make_gift(database).gift
 
-    done = cancel(database, gift, key=key("c", route="gifts/cancel"))
-    repeated = cancel(database, gift, key=key("c", route="gifts/cancel"))
+    done = cancel(database, gift, key=client_key("c", route="gifts/cancel"))
+    repeated = cancel(database, gift, key=client_key("c", route="gifts/cancel"))
 
     assert (done.refunded_credits, done.replayed) == (10, False)
     assert (repeated.refunded_credits, repeated.replayed) == (10, True)
@@ -148,8 +146,8 @@ def test_an_expired_gift_is_refused_and_its_credits_go_back_by_the_clocks_job(da
 
     assert (job.state, job.result) == (JobState.DONE, {"expired": 1})
     assert balance(database)[0] == 90
-    assert read(database, old.id).status is GiftStatus.EXPIRED
-    assert read(database, young.id).status is GiftStatus.ACTIVE
+    assert gift_of(database, old.id).status is GiftStatus.EXPIRED
+    assert gift_of(database, young.id).status is GiftStatus.ACTIVE
     assert work_on(database, JobKind.EXPIRE_GIFTS).result == {"expired": 0}
 
 
@@ -165,9 +163,9 @@ def test_a_gift_that_cannot_be_returned_does_not_keep_the_others(database: Datab
         first = work_on(database, JobKind.EXPIRE_GIFTS)
 
     assert (first.state, first.attempts) == (JobState.PENDING, 1)
-    assert read(database, other.id).status is GiftStatus.EXPIRED
+    assert gift_of(database, other.id).status is GiftStatus.EXPIRED
     work_on(database, JobKind.EXPIRE_GIFTS)
-    assert read(database, stuck.id).status is GiftStatus.EXPIRED
+    assert gift_of(database, stuck.id).status is GiftStatus.EXPIRED
 
 
 def test_an_act_that_dies_between_its_steps_leaves_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +188,7 @@ def test_an_act_that_dies_between_its_steps_leaves_nothing(database: Database, m
 
     assert balance(database)[0] == 90
     assert balance(database, BEN)[0] == 0
-    assert read(database, gift.id).status is GiftStatus.ACTIVE
+    assert gift_of(database, gift.id).status is GiftStatus.ACTIVE
     redeem(database, gift)
 
 

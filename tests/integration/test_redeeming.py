@@ -1,7 +1,5 @@
 """Redeeming gifts by jobs, on real PostgreSQL."""
 
-from uuid import UUID
-
 import psycopg
 import pytest
 
@@ -13,27 +11,13 @@ from domain.errors import (
 )
 from domain.operations import gifts
 from domain.rules.gift_codes import shown
-from domain.rules.gifts import Gift, GiftStatus
-from domain.rules.idempotency import ClientKey, fingerprint
+from domain.rules.gifts import GiftStatus
+from domain.rules.idempotency import ClientKey
 from domain.rules.jobs import Job, JobState, Recorded
 from domain.store import Database
-from domain.store.gifts import by_id
 from domain.units import UserId
 from tests.conftest import give
-from tests.gift_acts import ANNA, BEN, balance, cancel, make_gift, now, redeem, work
-
-TARGET = "Friend@X.de"
-
-
-def key(value: str, request: str = "one", route: str = "gifts") -> ClientKey:
-    return ClientKey(route=route, value=value, request_hash=fingerprint(request=request))
-
-
-def read(database: Database, gift_id: UUID) -> Gift:
-    with database.single() as store:
-        found = by_id(store, gift_id)
-    assert found is not None
-    return found
+from tests.gift_acts import ANNA, BEN, TARGET, balance, cancel, client_key, gift_of, make_gift, now, redeem, work
 
 
 def redeem_later(
@@ -76,10 +60,10 @@ def test_redeeming_is_a_job_that_repeats_join(database: Database) -> None:
 def test_a_clients_key_stands_for_one_gift(database: Database) -> None:
     give(database, "anna", 100)
     one, other = make_gift(database).gift, make_gift(database).gift
-    redeem_later(database, one.code, with_key=key("k", one.code))
+    redeem_later(database, one.code, with_key=client_key("k", one.code))
 
     with pytest.raises(KeyReused):
-        redeem_later(database, other.code, with_key=key("k", other.code))
+        redeem_later(database, other.code, with_key=client_key("k", other.code))
 
 
 def test_a_gift_that_is_gone_when_the_job_runs_ends_it_rejected(database: Database) -> None:
@@ -114,7 +98,7 @@ def test_a_code_of_the_earlier_service_is_redeemed(database: Database, database_
     job = work(database, redeem_later(database, "abc iou").job.id)
 
     assert job.state is JobState.DONE
-    assert read(database, gift.id).status is GiftStatus.DEPLETED
+    assert gift_of(database, gift.id).status is GiftStatus.DEPLETED
 
 
 @pytest.mark.parametrize("email", [None, "foe@x.de", "friend@y.de", "nonsense"])

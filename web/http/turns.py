@@ -1,6 +1,7 @@
 """Taking turns: one user's flood, or one user's locked row, must not take every thread and connection of the house."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,19 +17,21 @@ IN_LINE: Final = 60
 """How many more may wait for their turn: fifty repeats of one key at once are all answered, a flood is not."""
 
 PATIENT: Final = 12
-"""How many of these wait `WAIT_S`; those behind them only `SHORT_WAIT_S`, so that most threads stay free for others."""
+"""How many wait `WAIT_S` in a line that stands still. Those behind them wait only `SHORT_WAIT_S`, so that most threads
+stay free for others. In a line that moves, all wait `WAIT_S`."""
 
 WAIT_S: Final = 2.0
 SHORT_WAIT_S: Final = 0.3
 
 
 class _Line:
-    """The requests of one user: how many are inside, and who waits, first come first served."""
+    """The requests of one user: how many are inside, who waits, first come first served, and when one went last."""
 
-    __slots__ = ("inside", "waiting")
+    __slots__ = ("inside", "moved_at", "waiting")
 
     def __init__(self) -> None:
         self.inside = 0
+        self.moved_at = 0.0
         self.waiting: deque[threading.Event] = deque()
 
 
@@ -63,15 +66,24 @@ class Turns:
             patience_s = WAIT_S if len(line.waiting) < PATIENT else SHORT_WAIT_S
             called = threading.Event()
             line.waiting.append(called)
-        if not called.wait(patience_s):
+        self._wait(line, called, patience_s)
+
+    def _wait(self, line: _Line, called: threading.Event, patience_s: float) -> None:
+        until = time.monotonic() + WAIT_S
+        left_s = patience_s
+        while not called.wait(left_s):
             with self._lock:
-                if not called.is_set():  # else the turn came at this very moment, and is ours
+                if called.is_set():  # the turn came at this very moment, and is ours
+                    return
+                left_s = min(until, line.moved_at + patience_s) - time.monotonic()
+                if left_s <= 0:
                     line.waiting.remove(called)
                     raise Busy("other requests of this user take too long")
 
     def _leave(self, user_id: UserId) -> None:
         with self._lock:
             line = self._lines[user_id]
+            line.moved_at = time.monotonic()
             if line.waiting:
                 line.waiting.popleft().set()  # our place goes to the next; nobody slips in between
                 return

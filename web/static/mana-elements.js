@@ -6,7 +6,7 @@
  *     <mana-sync-settings top-up-url="/credits"></mana-sync-settings>
  *
  * Each needs the property `getToken` and, on another origin than the service's, the attribute `base-url`. Those that
- * have both in common share what they know. Colours come from the `--mana-…` variables of the page.
+ * have both in common, the very same function, share what they know. Colours come from the `--mana-…` variables of the page.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 """Every page in both languages and themes, on desk and phone: what axe finds, and the pictures of docs/pages."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -34,38 +35,56 @@ class Scene:
     Attributes:
         prepare: Brings the user into the state; `None` shows the page to somebody who is not signed in.
         shows: Selects what is there when the page has loaded.
-        opens: Selects what is then clicked.
+        acts: What the user then does. A dialog is shown alone, other pages in their whole length.
     """
 
     path: str
     prepare: Callable[[Service, str], Any] | None
     shows: str
-    opens: str | None = None
+    acts: Callable[[Page, Service, str], Any] | None = None
 
 
-def local_only(service: Service, user: str) -> None:
-    give(service, user, 20)
+def credits_of(amount: int) -> Callable[[Service, str], None]:
+    return lambda service, user: give(service, user, amount)
 
 
-def active(service: Service, user: str) -> None:
-    give(service, user, 1_000)
-    assert service.call("POST", "/api/v1/sync/activate", {}, user=user).status == 200
+def active(amount: int) -> Callable[[Service, str], None]:
+    def prepare(service: Service, user: str) -> None:
+        give(service, user, amount)
+        assert service.call("POST", "/api/v1/sync/activate", {}, user=user).status == 200
+
+    return prepare
 
 
-def paused(service: Service, user: str) -> None:
-    give(service, user, 40)
-    assert service.call("POST", "/api/v1/sync/activate", {}, user=user).status == 200
+def write_notes(page: Page, _service: Service, _user: str) -> None:
+    for text in ("42", "Mana: 3,1415", "2026-11-21"):
+        page.locator("#note").fill(text)
+        page.locator("#notes-form button").click()
+        expect(page.locator("#notes li").filter(has_text=text)).to_be_visible()
+    expect(page.locator("#notes .good")).to_have_count(3)
+
+
+def run_out(page: Page, service: Service, user: str) -> None:
+    write_notes(page, service, user)
     month_passes(service, user)
+    page.locator("#notes-sync").click()
+    expect(page.locator("[data-status=paused]")).to_be_visible()
+    page.locator("#note").fill("7 + 7")
+    page.locator("#notes-form button").click()
+    expect(page.locator("#notes li")).to_have_count(4)
 
 
+def open_dialog(page: Page, _service: Service, _user: str) -> None:
+    page.get_by_role("button", name=re.compile("^(Deactivate|Deaktivieren)$")).click()
+
+
+SYNC: Final = "/settings/sync"
 SCENES: Final = {
-    "signed-out": Scene(path="/settings/sync", prepare=None, shows="#sign-in-first"),
-    "sync-local": Scene(path="/settings/sync", prepare=local_only, shows="[data-status=local]"),
-    "sync-active": Scene(path="/settings/sync", prepare=active, shows="[data-status=active]"),
-    "sync-deactivate": Scene(
-        path="/settings/sync", prepare=active, shows="[data-status=active]", opens="text=/^(Deactivate|Deaktivieren)$/"
-    ),
-    "sync-paused": Scene(path="/settings/sync", prepare=paused, shows="[data-status=paused]"),
+    "signed-out": Scene(path=SYNC, prepare=None, shows="#sign-in-first"),
+    "sync-local": Scene(path=SYNC, prepare=credits_of(20), shows="[data-status=local]"),
+    "sync-active": Scene(path=SYNC, prepare=active(500), shows="[data-status=active]", acts=write_notes),
+    "sync-deactivate": Scene(path=SYNC, prepare=active(500), shows="[data-status=active]", acts=open_dialog),
+    "sync-paused": Scene(path=SYNC, prepare=active(40), shows="[data-status=active]", acts=run_out),
 }
 
 
@@ -84,8 +103,8 @@ def test_axe_finds_nothing_and_pictures_are_taken(
         sign_in(page, user)
     expect(page.locator(scene.shows)).to_be_visible()
     expect(page.locator(".skeleton")).to_have_count(0)
-    if scene.opens:
-        page.locator(scene.opens).click()
+    if scene.acts is not None:
+        scene.acts(page, service, user)
 
     for theme, size in product(THEMES, SIZES):
         page.emulate_media(color_scheme=theme)
@@ -106,8 +125,9 @@ def test_axe_finds_nothing_on_the_issuers_sign_in(page: Page) -> None:
 
 def take(page: Page, file: Path) -> None:
     """Take a picture, in the few colours that our pages have: a fifth of the bytes."""
-    whole = Image.open(BytesIO(page.screenshot(full_page=True)))
-    whole.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(file, optimize=True)
+    is_dialog = page.get_by_role("dialog").is_visible()
+    picture = Image.open(BytesIO(page.screenshot(full_page=not is_dialog))).convert("RGB")
+    picture.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def offences(page: Page) -> list[str]:
