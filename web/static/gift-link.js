@@ -1,6 +1,6 @@
 /** A gift's link, to copy and to scan. @module */
 
-import { h } from "./dom.js";
+import { h, part } from "./dom.js";
 import { texts } from "./page-parts.js";
 
 /** @typedef {import("./mana-credits.js").Gift} Gift */
@@ -9,13 +9,14 @@ const { t, credits } = texts;
 
 /** Make the button that copies a link. @param {Gift} gift @param {string} [look] */
 export function copyButton({ url, totalCredits }, look = "") {
-  const words = h("span", { role: "status" }, t("gifts.copy"));
+  const words = h("span", {}, t("gifts.copy"));
   const button = h("button", { type: "button", class: look }, words, h("span", { class: "unseen" }, ` (${credits(totalCredits)})`));
   button.addEventListener("click", async () => {
     const copied = await navigator.clipboard?.writeText(url).then(() => true, () => false);
     // Without the right to copy (an insecure address, a refusal) the link is there to be copied by hand.
     if (!copied) prompt(t("gifts.copy.yourself"), url);
-    words.textContent = t(copied ? "gifts.copied" : "gifts.copy");
+    if (!copied) return;
+    words.textContent = part("gifts-status").textContent = t("gifts.copied");
     setTimeout(() => { words.textContent = t("gifts.copy"); }, 3_000);
   });
   return button;

@@ -20,10 +20,11 @@ let key = null;
 function showWhatIsLeft() {
   const has = balance.get().balance;
   if (has === null) return;
-  const left = has - (amount.valueAsNumber || 0);
+  const given = amount.valueAsNumber || 0;
+  const left = has - given;
   const hint = part("gift-left");
   hint.classList.toggle("bad", left < 0);
-  hint.replaceChildren(t(left < 0 ? "gifts.short" : "gifts.left", { balance: credits(has), left: credits(left) }),
+  hint.replaceChildren(t(left < 0 ? "gifts.short" : given ? "gifts.left" : "gifts.has", { balance: credits(has), left: credits(left) }),
     ...(left < 0 ? [" ", h("a", { href: "/credits" }, t("top-up"))] : []));
 }
 

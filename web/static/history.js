@@ -19,10 +19,10 @@ function row(one) {
   const isSync = one.type === "usage" && one.appId === "sync";
   const name = isSync ? t("nav.sync") : one.type === "gift" && one.amount < 0 ? t("type.gift.made") : t(`type.${one.type}`);
   const told = TOLD_BY_APPS.has(one.type) && !isSync ? one.description : "";
-  const where = one.type === "usage" && !isSync ? `${appName(one.appId)} · ` : "";
+  const where = ["usage", "refund"].includes(one.type) && !isSync ? `: ${appName(one.appId)}` : "";
   return h("tr", { tabindex: "-1" },
-    h("th", { scope: "row" }, name, told && h("span", { class: "said" }, told),
-      h("span", { class: "quiet small" }, where, h("time", { datetime: one.createdAt }, time(one.createdAt)))),
+    h("th", { scope: "row" }, name, where, told && h("span", { class: "said" }, told),
+      h("time", { class: "quiet small", datetime: one.createdAt }, time(one.createdAt))),
     h("td", { class: `number ${one.amount > 0 ? "good" : ""}` }, signed(one.amount)),
     h("td", { class: "number" }, number(one.balanceAfter)));
 }

@@ -3,7 +3,7 @@
 import { h, part } from "./dom.js";
 import { client, isSignedIn, showProblem, texts } from "./page-parts.js";
 
-const { t, credits, number } = texts;
+const { t, number } = texts;
 const DAY_MS = 86_400_000;
 const SVG = "http://www.w3.org/2000/svg";
 const chart = part("usage");
@@ -38,7 +38,7 @@ function table({ items, totalCredits, totalUses }) {
       h("th", { scope: "row" }, appName(one.appId), bar(one.credits / most)),
       h("td", { class: "number" }, number(one.credits)), h("td", { class: "number" }, number(one.uses))))),
     h("tfoot", {}, h("tr", {}, h("th", { scope: "row" }, t("usage.total")),
-      h("td", { class: "number" }, credits(totalCredits)), h("td", { class: "number" }, number(totalUses)))));
+      h("td", { class: "number" }, number(totalCredits)), h("td", { class: "number" }, number(totalUses)))));
 }
 
 async function show() {
