@@ -6,6 +6,7 @@ import click
 
 COMMANDS = {
     "audit": "ops.audit:audit",
+    "demo": "ops.demo:demo",
     "dev": "ops.dev:dev",
     "packages": "ops.packages:packages",
     "reconcile": "ops.reconcile:reconcile",
@@ -13,7 +14,7 @@ COMMANDS = {
     "seed": "ops.packages:seed",
     "token": "ops.dev:token",
 }
-"""Where each command is: `module:name`. `dev` and `token` need the development packages, the others do not."""
+"""Where each command is: `module:name`. `demo`, `dev` and `token` need the development packages, the others do not."""
 
 
 class Commands(click.Group):
