@@ -229,10 +229,10 @@ def take_silent(store: Store, *, most: int) -> dict[Queue, list[UUID]]:
     return silent
 
 
-def oldest_pending_age(store: Store) -> timedelta | None:
-    """Tell how long the oldest pending job has been waiting; nothing if none is."""
-    oldest = select(_now - func.min(jobs.c.created_at)).where(jobs.c.state == "pending", jobs.c.next_at <= _now)
-    age: timedelta | None = store.run(oldest).scalar()
+def oldest_pending_age(store: Store, queue: Queue) -> timedelta | None:
+    """Tell how long the oldest due job of a queue has been waiting; nothing if none is."""
+    due = (jobs.c.state == "pending", jobs.c.next_at <= _now, jobs.c.queue == queue.value)
+    age: timedelta | None = store.run(select(_now - func.min(jobs.c.created_at)).where(*due)).scalar()
     return age
 
 

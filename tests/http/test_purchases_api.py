@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from threading import Timer
 from typing import Any, Final
@@ -304,6 +305,26 @@ def test_waiting_ends_with_202_when_the_job_is_not_done_in_time(api: Api, starte
 
     accepted(answer)
     assert answer.headers["Preference-Applied"] == "wait=1"
+
+
+@pytest.mark.parametrize(("queue", "waits"), [("default", "not"), ("renewals", "waits")])
+def test_nobody_waits_behind_a_long_queue_and_a_wave_of_renewals_is_another_queue(
+    api: Api, database: Database, starter: Offer, queue: str, waits: str
+) -> None:
+    with database.single() as store:
+        store.run(
+            text(
+                "INSERT INTO jobs.jobs (id, kind, queue, key, payload, next_at, enqueued_at, created_at)"
+                " SELECT gen_random_uuid(), 'renew', :queue, 'old', '{}', at, at, at"
+                " FROM (SELECT now() - interval '1 minute' AS at) AS old"
+            ),
+            {"queue": queue},
+        )
+    began = time.monotonic()
+
+    accepted(api.user().post(PURCHASE, starter.body, Prefer="wait=2"))
+
+    assert (time.monotonic() - began >= 2) == (waits == "waits")
 
 
 # ---------------------------------------------------------------- following it

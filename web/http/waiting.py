@@ -1,6 +1,7 @@
 """Queued acts: ring, wait a little for the worker, answer what it did, or 202 with where to ask.
 
-Waiting never starves the API: a bounded share of the threads may wait, and nobody waits behind a long queue.
+Waiting never starves the API: a bounded share of the threads may wait, and nobody waits behind a long queue. A wave
+of renewals has a queue of its own, so it keeps nobody else from waiting.
 `Prefer`: RFC 7240.
 """
 
@@ -15,7 +16,7 @@ from uuid import UUID
 from flask import request
 
 from domain.errors import Busy, Unavailable
-from domain.rules.jobs import Job, JobState, Recorded
+from domain.rules.jobs import Job, JobState, Queue, Recorded
 from domain.store import Database
 from domain.store import jobs as job_rows
 from web.http import problems
@@ -53,18 +54,25 @@ def preference(header: str, *, default_s: float) -> Preference:
     return Preference(wait_s=default_s, applied=None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Age:
+    """How old a queue's oldest due job is; good until a moment of the monotonic clock."""
+
+    age_s: float
+    until: float
+
+
 class WaitingRoom:
     """Where requests wait for their jobs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._places = threading.BoundedSemaphore(WAITING_MAX)
-        self._age_s = 0.0
-        self._age_known_until = 0.0
+        self._ages: dict[Queue, _Age] = {}
 
     def wait(self, job: Job, *, most_s: float) -> Job:
         """Wait for a job to end, and return it as it then is: ended, or still pending."""
-        if job.state is not JobState.PENDING or most_s <= 0 or self._queue_age_s() > most_s:
+        if job.state is not JobState.PENDING or most_s <= 0 or self._queue_age_s(job.queue) > most_s:
             return job
         if not self._places.acquire(blocking=False):
             return job
@@ -87,17 +95,18 @@ class WaitingRoom:
                 break
         return job
 
-    def _queue_age_s(self) -> float:
-        """Tell how long the oldest due job has been waiting, as of at most a second ago."""
-        if time.monotonic() > self._age_known_until:
-            self._age_known_until = time.monotonic() + _AGE_KNOWN_S
+    def _queue_age_s(self, queue: Queue) -> float:
+        """Tell how long the oldest due job of this queue has been waiting, as of at most a second ago."""
+        known = self._ages.get(queue)
+        if known is None or time.monotonic() > known.until:
             try:
                 with self._database.single() as store:
-                    age = job_rows.oldest_pending_age(store)
+                    age = job_rows.oldest_pending_age(store, queue)
             except (Busy, Unavailable):
                 age = None
-            self._age_s = age.total_seconds() if age else 0.0
-        return self._age_s
+            known = _Age(age_s=age.total_seconds() if age else 0.0, until=time.monotonic() + _AGE_KNOWN_S)
+            self._ages[queue] = known
+        return known.age_s
 
 
 def answer_of(
