@@ -1,9 +1,14 @@
-"""What answers are compared with: the forms of values that are new in every one, and the members of every problem."""
+"""What the golden examples share: the forms of values that are new in every answer, and reading answers."""
 
 import re
+import time
 from typing import Any
+from uuid import UUID
 
+from sqlalchemy import text
 from werkzeug.test import TestResponse
+
+from domain.store import Database
 
 
 class AnyText:
@@ -34,6 +39,18 @@ def told(answer: TestResponse) -> tuple[int, Any]:
     """Read status and body of an answer, which must say that it is JSON, or a problem."""
     assert answer.content_type == ("application/json" if answer.status_code < 400 else "application/problem+json")
     return answer.status_code, answer.get_json()
+
+
+def waiting_job(database: Database) -> UUID:
+    """Look until there is a job that waits for a worker."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with database.single() as store:
+            job_id: UUID | None = store.run(text("SELECT id FROM jobs.jobs WHERE state = 'pending'")).scalar()
+        if job_id is not None:
+            return job_id
+        time.sleep(0.05)
+    raise TimeoutError("no job was recorded")
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> tuple[int, dict[str, Any]]:

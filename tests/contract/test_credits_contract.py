@@ -1,17 +1,16 @@
 """Golden examples: balances, spending, histories and purchases, as both kinds of clients ask for them."""
 
-from threading import Timer
+from threading import Thread
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
 from domain.operations.purchases import settle_payment
 from domain.rules.purchases import PaymentFact, PaymentOutcome
 from domain.store import Database
 from tests.conftest import NOW, give
-from tests.contract.forms import CURSOR, ID, TIME, problem, told
+from tests.contract.forms import CURSOR, ID, TIME, problem, told, waiting_job
 from tests.http.client import INTENT, SESSION, Caller, done, offer
 
 USE: dict[str, Any] = {"amount": 30, "appId": "chat", "description": "A question", "metadata": {"model": "small"}}
@@ -253,15 +252,10 @@ def test_a_purchase_that_is_answered_before_it_is_prepared(
 
 
 def test_a_purchase_with_a_payment_intent(database: Database, anna: Caller, package_id: str) -> None:
-    def work() -> None:
-        with database.single() as store:
-            job_id = store.run(text("SELECT id FROM jobs.jobs")).scalar_one()
-        done(database, str(job_id), INTENT)
-
-    worker = Timer(0.3, work)
+    worker = Thread(target=lambda: done(database, str(waiting_job(database)), INTENT))
     worker.start()
     body = {"packageId": package_id}
-    first = anna.post("/credits/purchase", body, Prefer="wait=5", Idempotency_Key="p-1")
+    first = anna.post("/credits/purchase", body, Prefer="wait=10", Idempotency_Key="p-1")
     worker.join()
     again = anna.post("/credits/purchase", body, Idempotency_Key="p-1")
 
@@ -273,7 +267,7 @@ def test_a_purchase_with_a_payment_intent(database: Database, anna: Caller, pack
         "checkoutUrl": None,
     }
     assert told(first) == (200, started)
-    assert first.headers["Preference-Applied"] == "wait=5"
+    assert first.headers["Preference-Applied"] == "wait=10"
     assert "Idempotency-Replayed" not in first.headers
     assert told(again) == told(first)
     assert again.headers["Idempotency-Replayed"] == "true"

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from threading import Timer
+from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from domain.store import Database
 from tests.conftest import give
-from tests.contract.forms import ID, TIME, problem, told
+from tests.contract.forms import ID, TIME, problem, told, waiting_job
 from tests.gift_acts import make_gift, now
 from tests.http.client import Api, Caller
 from tests.syncing import do, subscribe
@@ -22,19 +21,17 @@ Ask = Callable[..., TestResponse]
 
 @pytest.fixture
 def ask(database: Database) -> Ask:
-    """Post, while a worker begins a moment later."""
+    """Post, and do the job while the answer waits for it."""
 
     def work() -> None:
-        with database.single() as store:
-            waiting = store.run(text("SELECT id FROM jobs.jobs WHERE state = 'pending'")).scalars().all()
-        do(worker(database), waiting)
+        do(worker(database), [waiting_job(database)])
 
     def post(caller: Caller, path: str, body: Any = None, **headers: str) -> TestResponse:
-        begun = Timer(0.3, work)
-        begun.start()
-        answer = caller.post(path, body, Prefer="wait=5", **headers)
-        begun.join()
-        assert answer.headers["Preference-Applied"] == "wait=5"
+        working = Thread(target=work)
+        working.start()
+        answer = caller.post(path, body, Prefer="wait=10", **headers)
+        working.join()
+        assert answer.headers["Preference-Applied"] == "wait=10"
         return answer
 
     return post
@@ -131,7 +128,7 @@ def test_redeeming_a_gift_that_was_cancelled(database: Database, anna: Caller, b
 
 def test_redeeming_a_gift_that_has_expired(database: Database, ben: Caller, ask: Ask) -> None:
     give(database, "anna", 100)
-    code = make_gift(database, at=now() - timedelta(days=2), life=timedelta(days=1)).gift.code
+    code = make_gift(database, at=now() - timedelta(days=1, minutes=5), life=timedelta(days=1)).gift.code
 
     refusal = ("gift_expired", "Gift expired", "This gift has expired")
     assert told(ask(ben, f"/gifts/{code}/redeem", {})) == problem(400, *refusal, jobId=ID)
