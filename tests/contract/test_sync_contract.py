@@ -72,6 +72,10 @@ EXAMPLES = [
         '{"success": true, "userId": "anna", "gifted": true, "active": true}',
     ),
     (
+        "DELETE", "/admin/sync/anna/gift", None, ACTIVE, 200,
+        '{"success": true, "userId": "anna", "gifted": false, "active": true}',
+    ),
+    (
         "GET", "/admin/sync/anna", None, ACTIVE, 200,
         ('{"active": true, "interval": "quarterly", "nextChargeAt": "2999-04-30T10:00:00.123Z", "pausedAt": null,'
         ' "gifted": false, "autoResume": false,'

@@ -14,17 +14,19 @@ from web.http.auth import Guard
 from web.http.body import invalid, read_body
 
 BASE: Final = "/api/v1"
+JSON: Final = "application/json"
 
 View = Callable[..., Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer with a status or headers of its own."""
+    """An answer with a status, headers or a type of JSON of its own."""
 
     body: Any
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    mimetype: str = JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +146,8 @@ def respond(result: Any, status: int) -> Response:
     if isinstance(result, Response):
         return result
     if not isinstance(result, Answer):
-        return Response(_json(result), status, mimetype="application/json")
-    return Response(_json(result.body), result.status, dict(result.headers), mimetype="application/json")
+        return Response(_json(result), status, mimetype=JSON)
+    return Response(_json(result.body), result.status, dict(result.headers), mimetype=result.mimetype)
 
 
 def _json(body: Any) -> str | bytes:

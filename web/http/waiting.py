@@ -128,8 +128,7 @@ def answer_of(
         case JobState.REJECTED | JobState.FAILED | JobState.DISCARDED:
             told = problems.of_job(job.problem or _DISCARDED) | {"jobId": str(job.id)}
             retry = {"Retry-After": "1"} if told["status"] == 503 else {}  # noqa: PLR2004
-            kind = {"Content-Type": "application/problem+json"}
-            return Answer(body=told, status=told["status"], headers=headers | kind | retry)
+            return Answer(body=told, status=told["status"], headers=headers | retry, mimetype=problems.PROBLEM_JSON)
         case JobState.PENDING:
             url = job_url(job.id)
             accepted = {"jobId": str(job.id), "status": job.state.value, "statusUrl": url, **(meanwhile or {})}
