@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from inspect import signature
+from types import MappingProxyType
 from typing import Any, Final, get_args
 
 from flask import Blueprint, Response, request
@@ -37,6 +38,7 @@ class Endpoint:
         body: Model of the request's body.
         query: Model of the query.
         answers: Model (or list of models) of the answer.
+        also: Models of the answers with other statuses.
         refusals: What the domain may refuse here.
         keyed: Takes an `Idempotency-Key`.
         queued: Is done by a worker, and may be answered 202.
@@ -48,6 +50,7 @@ class Endpoint:
     guard: Guard
     status: int
     answers: Any
+    also: Mapping[int, type[BaseModel]]
     refusals: Sequence[type[Refusal]]
     body: type[BaseModel] | None
     body_optional: bool
@@ -77,6 +80,7 @@ class Api(Blueprint):
         *,
         answers: Any,
         status: int = 200,
+        also: Mapping[int, type[BaseModel]] = MappingProxyType({}),
         refusals: Sequence[type[Refusal]] = (),
         keyed: bool = False,
         queued: bool = False,
@@ -98,6 +102,7 @@ class Api(Blueprint):
                 guard=self.guard,
                 status=status,
                 answers=answers,
+                also=also,
                 refusals=refusals,
                 body=body,
                 body_optional=body_optional,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from flask import Flask, Response, json
@@ -32,6 +33,7 @@ from domain.errors import (
     UnknownOperation,
 )
 from domain.store import UnfitDatabase
+from web.http.models import Problem
 
 STATUSES: Final[Mapping[str, int]] = {
     InsufficientCredits.code: 402,
@@ -153,11 +155,17 @@ def problem(status: int, code: str, title: str, detail: str, **members: Any) -> 
     return answer
 
 
-def of_job(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the problem a job ended with as a whole problem document."""
-    code = told["code"]
-    status = HTTP_STATUSES.get(code, 400)
-    return {"type": f"{_TYPE}{code}", "status": status, "statusCode": status, "message": told["detail"], **told}
+def of_job(told: Mapping[str, Any], *, job_id: UUID | None = None) -> Problem:
+    """Write the problem a job ended with as a whole problem document; with `job_id` when it is itself the answer."""
+    status = HTTP_STATUSES.get(told["code"], 400)
+    return Problem(
+        type=f"{_TYPE}{told['code']}",
+        status=status,
+        status_code=status,
+        message=told["detail"],
+        job_id=job_id,
+        **told,
+    )
 
 
 def refused(refusal: Refusal) -> Response:

@@ -20,6 +20,7 @@ from domain.store import Database
 from domain.store import jobs as job_rows
 from web.http import problems
 from web.http.api import BASE, Answer
+from web.http.models import Accepted
 from web.http.surroundings import surroundings
 
 WAITING_MAX: Final = 16
@@ -104,13 +105,13 @@ def answer_of(
     recorded: Recorded,
     *,
     model: Callable[[Mapping[str, Any]], Any],
-    meanwhile: Mapping[str, Any] | None = None,
+    purchase_id: UUID | None = None,
 ) -> Answer:
     """Ring for a recorded job and answer what came of it within the wait. Call it after the commit.
 
     Args:
         model: Makes the answer of a done job out of its result.
-        meanwhile: Further members of the 202, for clients that go on before the job is done.
+        purchase_id: Of the purchase this is about, for clients that go on before the job is done.
     """
     around = surroundings()
     preferred = preference(request.headers.get("Prefer", ""), default_s=around.settings.job_wait_s)
@@ -126,12 +127,12 @@ def answer_of(
         case JobState.DONE:
             return Answer(body=model(job.result or {}), headers=headers)
         case JobState.REJECTED | JobState.FAILED | JobState.DISCARDED:
-            told = problems.of_job(job.problem or _DISCARDED) | {"jobId": str(job.id)}
-            retry = {"Retry-After": "1"} if told["status"] == 503 else {}  # noqa: PLR2004
-            return Answer(body=told, status=told["status"], headers=headers | retry, mimetype=problems.PROBLEM_JSON)
+            told = problems.of_job(job.problem or _DISCARDED, job_id=job.id)
+            retry = {"Retry-After": "1"} if told.status == 503 else {}  # noqa: PLR2004
+            return Answer(body=told, status=told.status, headers=headers | retry, mimetype=problems.PROBLEM_JSON)
         case JobState.PENDING:
             url = job_url(job.id)
-            accepted = {"jobId": str(job.id), "status": job.state.value, "statusUrl": url, **(meanwhile or {})}
+            accepted = Accepted(job_id=job.id, status="pending", status_url=url, purchase_id=purchase_id)
             return Answer(body=accepted, status=202, headers=headers | {"Location": url, "Retry-After": "1"})
 
 
