@@ -171,7 +171,7 @@ class Due:
 
 
 # Looks for the same key as `renewal_key` makes.
-_DUE: Final = """
+DUE_PAGE: Final = """
 SELECT s.next_charge_at, s.user_id, s.activation, s.period, EXISTS (
     SELECT FROM jobs.jobs j WHERE j.key = 'renew:' || s.user_id || ':' || s.activation || ':' || s.period)
 FROM credits.sync_subscriptions s
@@ -202,7 +202,7 @@ def due_page(store: Store, *, now: datetime, after: Due | None, most: int) -> li
             period=Period(activation=activation, number=period),
             is_recorded=recorded,
         )
-        for due_at, user_id, activation, period, recorded in store.rows_on_driver(_DUE, asked)
+        for due_at, user_id, activation, period, recorded in store.rows_on_driver(DUE_PAGE, asked)
     ]
 
 
