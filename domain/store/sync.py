@@ -97,7 +97,7 @@ class _Row(NamedTuple):
 _LOCK_FREE: Final = """
 SELECT user_id, active, billing_interval, amount_charged, anchor_at, next_charge_at, paused_at, is_gifted, gifted_by,
        gifted_at, activation, period, auto_resume
-FROM credits.sync_subscriptions WHERE user_id = ANY (%(user_ids)s::text[]) ORDER BY user_id FOR UPDATE SKIP LOCKED
+FROM credits.sync_subscriptions WHERE user_id = ANY (%(user_ids)b::text[]) ORDER BY user_id FOR UPDATE SKIP LOCKED
 """
 
 
@@ -138,7 +138,7 @@ _SET_RENEWED: Final = """
 UPDATE credits.sync_subscriptions s SET
     active = renewed.active, next_charge_at = renewed.next_charge_at, paused_at = renewed.paused_at,
     period = s.period + 1, looked_ahead = false, updated_at = %(now)s
-FROM unnest(%(user_ids)s::text[], %(active)s::boolean[], %(next_at)s::timestamptz[], %(paused_at)s::timestamptz[])
+FROM unnest(%(user_ids)b::text[], %(active)b::boolean[], %(next_at)b::timestamptz[], %(paused_at)b::timestamptz[])
      AS renewed (user_id, active, next_charge_at, paused_at)
 WHERE s.user_id = renewed.user_id RETURNING s.user_id
 """
