@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run test test-pages screenshots chromium check lint types-pages types shape bench migrate lock openapi
+.PHONY: help setup run test test-pages screenshots chromium check lint types-pages types shape bench migrate lock openapi clients
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,3 +69,6 @@ lock: setup ## write requirements.lock anew
 
 openapi: setup ## write docs/openapi.json anew
 	python -m web.document
+
+clients: setup ## generate a Python and a TypeScript client and let them work against a running stack; needs npm
+	python -m tests.clients

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from bench import scenarios
+from bench import gifts, scenarios
 from bench.ground import Ground, Row
 from bench.table import as_markdown, print_table, write_into
 from ops.local.stack import LocalStack
@@ -17,6 +17,8 @@ SCENARIOS: Final[dict[str, Callable[[Ground], Iterator[Row]]]] = {
     "spending": scenarios.spending,
     "reading": scenarios.reading,
     "webhook": scenarios.webhook,
+    "gifts": gifts.gifts,
+    "holds": gifts.holds,
     "growth": scenarios.growth,
 }
 

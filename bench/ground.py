@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -63,10 +64,18 @@ class Ground:
         Args:
             mode: pgbench's script: `-N` for writes, `-S` for reads.
         """
-        load.run(self.port, request, connections=connections, seconds=min(1.0, self.seconds))
+        return self.measure_load(name, partial(load.run, self.port, request), connections=connections, mode=mode)
+
+    def measure_talks(self, name: str, talk: Callable[[], load.Talk], *, connections: int) -> Row:
+        """Load the service with conversations, each of them measured as one."""
+        return self.measure_load(name, partial(load.run_talks, self.port, talk), connections=connections)
+
+    def measure_load(self, name: str, run: Callable[..., load.Measured], *, connections: int, mode: str = "-N") -> Row:
+        """Let `run` load the service, with pgbench just before and just after."""
+        run(connections=connections, seconds=min(1.0, self.seconds))
         before = self.pgbench(mode, connections)
         service, postgresql = self.cpu_seconds()
-        measured = load.run(self.port, request, connections=connections, seconds=self.seconds)
+        measured = run(connections=connections, seconds=self.seconds)
         service_after, postgresql_after = self.cpu_seconds()
         after = self.pgbench(mode, connections)
         count = len(measured.latencies_s)

@@ -7,13 +7,16 @@ machine's cores with the service and PostgreSQL, as pgbench does with PostgreSQL
 import selectors
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length: "
 _RECEIVE_BYTES: Final = 65_536
+
+Talk = Generator[bytes, bytes, None]
+"""Requests that follow from each other: yields each one, and is sent the body of its answer."""
 
 
 @dataclass
@@ -59,6 +62,14 @@ class _Connection:
         self.sent_at = time.perf_counter()
         self.socket.sendall(request)
         return True
+
+    def answer(self, talk: Talk) -> bool:
+        """Tell a conversation the body that came, and send what it says next; False if it is over."""
+        try:
+            request = talk.send(self.received.partition(_END_OF_HEAD)[2])
+        except StopIteration:
+            return False
+        return self.send_next(iter([request]))
 
     def status(self) -> int | None:
         """Read what has come; the status once the answer is whole."""
@@ -107,6 +118,40 @@ def run_all(port: int, requests: Iterator[bytes], *, connections: int) -> Measur
         measured.seconds = time.perf_counter() - began
         for connection in opened:
             connection.socket.close()
+    return measured
+
+
+def run_talks(port: int, talk: Callable[[], Talk], *, connections: int, seconds: float) -> Measured:
+    """Hold conversations one after another on each connection, for some seconds.
+
+    A latency is that of a whole conversation; statuses are those of all answers.
+    """
+    measured = Measured()
+    began = time.perf_counter()
+    talks: dict[_Connection, tuple[Talk, float]] = {}
+
+    def begin(connection: _Connection) -> None:
+        talks[connection] = (talk(), time.perf_counter())
+        connection.send_next(talks[connection][0])
+
+    with selectors.DefaultSelector() as selector:
+        for connection in [_Connection(port) for _ in range(connections)]:
+            selector.register(connection.socket, selectors.EVENT_READ, connection)
+            begin(connection)
+        while talks:
+            for key, _ in selector.select():
+                status = key.data.status()
+                if status is None:
+                    continue
+                measured.statuses[status] = measured.statuses.get(status, 0) + 1
+                if key.data.answer(talks[key.data][0]):
+                    continue
+                measured.latencies_s.append(time.perf_counter() - talks.pop(key.data)[1])
+                if time.perf_counter() < began + seconds:
+                    begin(key.data)
+        measured.seconds = time.perf_counter() - began
+        for registered in list(selector.get_map().values()):
+            registered.data.socket.close()
     return measured
 
 

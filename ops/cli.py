@@ -7,6 +7,7 @@ import click
 COMMANDS = {
     "audit": "ops.audit:audit",
     "check": "ops.check:check",
+    "demo": "ops.demo:demo",
     "dev": "ops.dev:dev",
     "erase": "ops.erase:erase",
     "export": "ops.export:export",
@@ -18,7 +19,7 @@ COMMANDS = {
     "token": "ops.dev:token",
     "user": "ops.user:user",
 }
-"""Where each command is: `module:name`. `dev` and `token` need the development packages, the others do not."""
+"""Where each command is: `module:name`. `demo`, `dev` and `token` need the development packages, the others do not."""
 
 
 class Commands(click.Group):

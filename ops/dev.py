@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from ops.local.demo import Demo, DemoFailed
+from ops.local.customer import DemoFailed
+from ops.local.demo import Demo
 from ops.local.logbook import Logbook
 from ops.local.programs import PROJECT
 from ops.local.server import ServerFailed
@@ -92,6 +93,7 @@ def _run(stack: LocalStack, console: Console, *, demo: bool, once: bool) -> None
 def _tell_where(stack: LocalStack, console: Console) -> None:
     curl = f'curl -H "Authorization: Bearer {stack.token("demo-user")}" {stack.base_url}/api/v1/credits/balance'
     places = {
+        "Pages": f"{stack.base_url}/settings/sync",
         "API": f"{stack.base_url}/docs",
         "Tokens": f"{stack.issuer.url()}/  (or: mana-credits token --user NAME --role admin)",
         "Stripe": f"{stack.stripe.url()}/",
@@ -103,7 +105,8 @@ def _tell_where(stack: LocalStack, console: Console) -> None:
     for name, place in places.items():
         console.print(f"  {name:<11} {escape(place)}", highlight=False)
     console.print("\n[bold]Try[/]")
-    console.print(f"  {escape(curl)}\n", highlight=False)
+    console.print(f"  {escape(curl)}", highlight=False)
+    console.print("  mana-credits demo   (a subscription: activated, renewed, paused, topped up, activated again)\n")
     console.print("Ctrl-C stops everything.")
 
 

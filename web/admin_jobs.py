@@ -18,7 +18,7 @@ from web.answers import Transaction
 from web.http import auth
 from web.http.api import Answer, Api
 from web.http.lists import bad_cursor, decode, page_of
-from web.http.models import Instant, Model, Page
+from web.http.models import Instant, JsonObject, Model, Page, Problem
 from web.http.problems import of_job
 from web.http.surroundings import surroundings
 from web.http.waiting import job_url
@@ -81,7 +81,7 @@ class AdminJob(Model):
     starts: int
     error: str | None
     message: str | None
-    problem: dict[str, Any] | None
+    problem: Problem | None
     created_at: Instant
     finished_at: Instant | None
 
@@ -111,7 +111,7 @@ class AdminJob(Model):
         }
 
 
-class Try(Model):
+class FailedTry(Model):
     """A try that failed."""
 
     worker: str
@@ -134,9 +134,9 @@ class ActTaken(Model):
 class AdminJobSheet(AdminJob):
     """Everything about a job. Secrets in `payload` and `result` are left out."""
 
-    payload: dict[str, Any]
-    result: dict[str, Any] | None
-    tries: list[Try]
+    payload: JsonObject
+    result: JsonObject | None
+    tries: list[FailedTry]
     transactions: list[Transaction]
     stripe_ids: list[str]
     acts: list[ActTaken]
@@ -149,7 +149,7 @@ class AdminJobSheet(AdminJob):
             **cls.members(sheet.found),
             payload=without_secrets(job.payload),
             result=without_secrets(job.result) if job.result is not None else None,
-            tries=[Try.model_validate(one) for one in sheet.tries],
+            tries=[FailedTry.model_validate(one) for one in sheet.tries],
             transactions=[Transaction.model_validate(one) for one in sheet.transactions],
             stripe_ids=list(sheet.stripe_ids),
             acts=[ActTaken.model_validate(one) for one in sheet.acts],
@@ -206,7 +206,7 @@ class RetryRun(Model):
 
 
 @api.operation("GET", "/jobs", answers=list[AdminJob])
-def jobs(query: JobsPage) -> Answer:
+def list_jobs(query: JobsPage) -> Answer:
     """Read jobs, newest first."""
     before = _position(query.cursor) if query.cursor is not None else None
     with surroundings().database.single() as store:
@@ -218,21 +218,21 @@ def jobs(query: JobsPage) -> Answer:
 
 
 @api.operation("GET", "/jobs/groups", answers=list[Group])
-def groups(query: Filter) -> list[Group]:
+def list_job_groups(query: Filter) -> list[Group]:
     """Read what went wrong: failed jobs (or those of the state asked for), grouped, largest group first."""
     with surroundings().database.single() as store:
         return [Group.of(cause) for cause in acts.causes(store, acts.failed_only(query.meant()))]
 
 
 @api.operation("GET", "/jobs/<uuid:job_id>", answers=AdminJobSheet, refusals=[NotFound])
-def job(job_id: UUID) -> AdminJobSheet:
+def inspect_job(job_id: UUID) -> AdminJobSheet:
     """Read everything about a job: its failed tries, the ledger rows it is linked to, what operators did with it."""
     with surroundings().database.single() as store:
         return AdminJobSheet.whole(acts.job_sheet(store, job_id))
 
 
 @api.operation("POST", "/jobs/<uuid:job_id>/retry", answers=AdminJobSheet, refusals=[NotFound, JobStateRefused])
-def retry(job_id: UUID, body: RetryOne | None) -> AdminJobSheet:
+def retry_job(job_id: UUID, body: RetryOne | None) -> AdminJobSheet:
     """Set a failed or rejected job to pending; a pending one that rests becomes due now."""
     around, why = surroundings(), body.reason if body else ""
     with around.database.begin() as store:
@@ -243,7 +243,7 @@ def retry(job_id: UUID, body: RetryOne | None) -> AdminJobSheet:
 
 
 @api.operation("POST", "/jobs/<uuid:job_id>/discard", answers=AdminJobSheet, refusals=[NotFound, JobStateRefused])
-def discard(job_id: UUID, body: Discard) -> AdminJobSheet:
+def discard_job(job_id: UUID, body: Discard) -> AdminJobSheet:
     """Give a failed or rejected job up for ever."""
     with surroundings().database.begin() as store:
         acts.discard_job(store, job_id, who=g.user.id, why=body.reason, now=datetime.now(UTC))
@@ -251,8 +251,8 @@ def discard(job_id: UUID, body: Discard) -> AdminJobSheet:
     return AdminJobSheet.whole(sheet)
 
 
-@api.operation("POST", "/jobs/retry", answers=RetryRun, refusals=[JobStateRefused])
-def retry_many(body: RetryMany) -> Answer:
+@api.operation("POST", "/jobs/retry", answers=RetryRun, also={202: RetryRun}, refusals=[JobStateRefused])
+def retry_jobs(body: RetryMany) -> Answer:
     """Retry every failed job that matches, 20 a second, in a job of its own; 202 with where to follow it.
 
     The run stops itself when more than 20 % of what it retried fails again. With `dryRun` nothing is done: 200.

@@ -1,12 +1,12 @@
 """The objects that several routes answer with."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from domain.rules.ledger import Appended
-from web.http.models import Instant, Model
+from web.http.models import UNSENT, Instant, JsonObject, Model
 
 
 class Balance(Model):
@@ -29,7 +29,7 @@ class Transaction(Model):
     balance_after: int
     app_id: str
     description: str
-    metadata: dict[str, Any] | None
+    metadata: JsonObject | None
     idempotency_key: str | None
     created_at: Instant
     completed_at: Instant | None
@@ -41,7 +41,7 @@ class Used(Model):
     success: bool = True
     transaction: Transaction
     new_balance: Balance
-    message: Annotated[str | None, Field(exclude_if=lambda message: message is None)] = None
+    message: Annotated[str | SkipJsonSchema[None], UNSENT] = None
 
     @classmethod
     def of(cls, appended: Appended) -> Self:

@@ -63,14 +63,14 @@ class Use(Model):
 
 
 @api.operation("GET", "/credits/balance", answers=Balance)
-def balance() -> Balance:
+def get_balance() -> Balance:
     """Read the balance. A new user has zero."""
     with statement(g.user.id) as store:
         return Balance.model_validate(spending.balance(store, user_id=g.user.id, now=datetime.now(UTC)))
 
 
 @api.operation("POST", "/credits/use", answers=Used, refusals=USE_REFUSALS, keyed=True)
-def use(body: Use) -> Answer:
+def use_credits(body: Use) -> Answer:
     """Spend credits."""
     amount = body.cost
     key = client_key("use", body_key=body.idempotency_key, **facts_of(body))
@@ -118,7 +118,7 @@ class HistoryQuery(Page):
 
 
 @api.operation("GET", "/credits/transactions", answers=list[Transaction])
-def transactions(query: HistoryQuery) -> Answer:
+def list_transactions(query: HistoryQuery) -> Answer:
     """Read the history, newest first."""
     before_seq = None
     if query.cursor is not None:

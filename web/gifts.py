@@ -150,7 +150,7 @@ class CancelledGift(Model):
 
 
 @lookups.operation("GET", "/gifts/<ref>", answers=GiftPage, refusals=[NotFound, TooManyRequests])
-def gift(ref: str) -> GiftPage:
+def look_up_gift(ref: str) -> GiftPage:
     """Look a gift up by its code, typed in any way."""
     slow_guesses()
     with surroundings().database.single() as store:
@@ -188,7 +188,7 @@ def create_gift(body: NewGiftBody) -> Answer:
 
 
 @api.operation("GET", "/gifts/me/created", answers=list[Gift])
-def created_gifts(query: Page) -> Answer:
+def list_created_gifts(query: Page) -> Answer:
     """Read the gifts the user has made, newest first."""
     older_than = position(query.cursor)
     with statement(g.user.id) as store:
@@ -201,7 +201,7 @@ def created_gifts(query: Page) -> Answer:
 
 
 @api.operation("GET", "/gifts/me/received", answers=list[ReceivedGift])
-def received_gifts(query: Page) -> Answer:
+def list_received_gifts(query: Page) -> Answer:
     """Read the gifts the user has redeemed, newest first."""
     older_than = position(query.cursor)
     with statement(g.user.id) as store:

@@ -62,14 +62,14 @@ class Prepared(Balance):
 
 
 @api.operation("GET", "/credits/balance/<user_id:user_id>", answers=Balance)
-def balance(user_id: UserId) -> Balance:
+def get_balance_of_user(user_id: UserId) -> Balance:
     """Read a user's balance. An unknown user has zero."""
     with statement(user_id) as store:
         return Balance.model_validate(spending.balance(store, user_id=user_id, now=datetime.now(UTC)))
 
 
 @api.operation("POST", "/credits/use", answers=UsedAnswer, refusals=USE_REFUSALS, keyed=True)
-def use(body: UseFor) -> Answer:
+def use_credits_of_user(body: UseFor) -> Answer:
     """Spend a user's credits."""
     amount = body.cost
     key = client_key("internal/use", body_key=body.idempotency_key, **facts_of(body))
@@ -89,7 +89,7 @@ def use(body: UseFor) -> Answer:
 
 
 @api.operation("POST", "/credits/refund", answers=Refunded, refusals=[KeyReused], keyed=True)
-def refund(body: Refund) -> Answer:
+def refund_credits(body: Refund) -> Answer:
     """Give credits back to a user."""
     key = client_key("internal/refund", **facts_of(body))
     user_id = UserId(body.user_id)
@@ -110,7 +110,7 @@ def refund(body: Refund) -> Answer:
 
 
 @api.operation("POST", "/credits/init", answers=Prepared)
-def init(body: Init) -> Prepared:
+def init_balance(body: Init) -> Prepared:
     """Make sure that a user has a balance; repeatable."""
     user_id = UserId(body.user_id)
     with statement(user_id) as store:

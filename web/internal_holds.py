@@ -101,7 +101,7 @@ class RedeemedPending(Model):
 
 
 @api.operation("POST", "/credits/grant", answers=Granted, refusals=[KeyReused])
-def grant(body: Grant) -> Answer:
+def grant_credits(body: Grant) -> Answer:
     """Give a user credits, once per user and `referenceId`. Another amount for the same reference is refused."""
     user_id = UserId(body.user_id)
     with statement(user_id) as store:
@@ -123,7 +123,7 @@ def grant(body: Grant) -> Answer:
 
 
 @api.operation("POST", "/credits/reserve", answers=Reserved, refusals=[InsufficientCredits, KeyReused], keyed=True)
-def reserve(body: Reserve) -> Answer:
+def reserve_credits(body: Reserve) -> Answer:
     """Set a user's credits aside."""
     key = client_key("internal/reserve", **body.model_dump(mode="json"))
     user_id, now = UserId(body.user_id), datetime.now(UTC)
@@ -149,7 +149,7 @@ def reserve(body: Reserve) -> Answer:
     refusals=[NotFound, HoldEnded, HoldExpired, HoldExceeded, InsufficientCredits, KeyReused],
     keyed=True,
 )
-def commit(body: Commit) -> Answer:
+def commit_reservation(body: Commit) -> Answer:
     """Spend reserved credits; the rest of a partial commit returns to the user."""
     key = client_key("internal/commit", **body.model_dump(mode="json"))
     with transaction(_owner_of(body.reservation_id)) as store:
@@ -181,7 +181,7 @@ def refund_reservation(body: RefundReservation) -> Answer:
 
 
 @api.operation("POST", "/gifts/redeem-pending", answers=RedeemedPending, refusals=[KeyReused], keyed=True, queued=True)
-def redeem_pending(body: RedeemPending) -> Answer:
+def redeem_pending_gifts(body: RedeemPending) -> Answer:
     """Redeem all gifts that wait for a user's e-mail address."""
     key = client_key("internal/redeem-pending", **body.model_dump(mode="json"))
     user_id = UserId(body.user_id)
@@ -193,7 +193,7 @@ def redeem_pending(body: RedeemPending) -> Answer:
 
 
 @api.operation("GET", "/credits/usage/<user_id:user_id>", answers=UsageAnswer)
-def usage(user_id: UserId, query: UsageQuery) -> UsageAnswer:
+def get_usage_of_user(user_id: UserId, query: UsageQuery) -> UsageAnswer:
     """Read what a user spent per app or UTC day."""
     return usage_answer(user_id, query)
 

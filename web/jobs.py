@@ -1,6 +1,6 @@
 """Following a job that was accepted with 202."""
 
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from flask import g
@@ -10,7 +10,7 @@ from domain.operations.jobs import find_job
 from domain.rules.jobs import Job, JobState
 from web.http import auth
 from web.http.api import Api
-from web.http.models import Instant, Model
+from web.http.models import Instant, JsonObject, Model, Problem
 from web.http.problems import of_job
 from web.http.surroundings import surroundings
 
@@ -23,8 +23,8 @@ class JobStatus(Model):
     job_id: UUID
     kind: str
     status: JobState
-    result: dict[str, Any] | None
-    problem: dict[str, Any] | None
+    result: JsonObject | None
+    problem: Problem | None
     attempts: int
     created_at: Instant
     finished_at: Instant | None
@@ -45,7 +45,7 @@ class JobStatus(Model):
 
 
 @api.operation("GET", "/jobs/<uuid:job_id>", answers=JobStatus, refusals=[NotFound])
-def job(job_id: UUID) -> JobStatus:
+def get_job(job_id: UUID) -> JobStatus:
     """Follow a job: the user's own, or any for a service."""
     with surroundings().database.single() as store:
         return JobStatus.of(find_job(store, job_id, owner=auth.as_caller_may_see(g.user)))

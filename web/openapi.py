@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 from inspect import getdoc
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import models_json_schema
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
-from web.http.api import Api, Endpoint
-from web.http.models import Problem
-from web.http.problems import HTTP_STATUSES
+from web.http.api import BASE, JSON, Api, Endpoint
+from web.http.models import Accepted, InsufficientCreditsProblem, Problem
+from web.http.problems import HTTP_STATUSES, PROBLEM_JSON, BadRequest
 
 VERSION: Final = "1"
 _REF: Final = "#/components/schemas/{model}"
@@ -28,6 +30,18 @@ _SCHEMES: Final[dict[str | None, list[str]]] = {
     "userOrService": ["user", "service"],
     "stripeSignature": ["stripeSignature"],
 }
+_AWAY: Final = [(503, "database_unavailable"), (503, "busy")]
+_STRANGER: Final = [(401, "unauthorized")]
+_BEARER: Final = [*_STRANGER, (503, "not_ready")]
+_REFUSED_BY_GUARD: Final[dict[str | None, list[tuple[int, str]]]] = {
+    None: [],
+    "user": _BEARER,
+    "admin": [*_BEARER, (403, "forbidden")],
+    "service": _STRANGER,
+    "userOrService": _BEARER,
+    "stripeSignature": [(400, "invalid_signature"), (413, "body_too_large")],
+}
+_RETRIED: Final = {429, 503}
 _KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -40,15 +54,40 @@ _PREFER: Final = {
     "description": "`respond-async`, or `wait=N` with at most 10 seconds (RFC 7240).",
     "schema": {"type": "string"},
 }
+_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "Idempotency-Replayed": {
+        "description": "This is the answer of an earlier request with the same key.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "Link": {
+        "description": 'Where the next page is, if there may be one: `<…>; rel="next"` (RFC 8288).',
+        "schema": {"type": "string"},
+    },
+    "Location": {"description": "Where the job can be followed.", "schema": {"type": "string"}},
+    "Preference-Applied": {
+        "description": "The preference that was honoured, if one was sent (RFC 7240).",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {"description": "Seconds to wait before asking again.", "schema": {"type": "integer"}},
+}
 
 
-class Accepted(BaseModel):
-    """The act is recorded and will be done; ask at `statusUrl`."""
+class _Schemas(GenerateJsonSchema):
+    """Schemas that say of an answer what is true of it: a member is always there, unless it is left out when empty."""
 
-    jobId: str  # noqa: N815 - as it is sent
-    status: str
-    statusUrl: str  # noqa: N815
-    purchaseId: str | None = None  # noqa: N815
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - the library's signature
+        if self.mode == "serialization":
+            return "serialization_exclude_if" not in field
+        return super().field_is_required(field, total)
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - a member's name is title enough
+        return False
+
+    def default_schema(self, schema: Any) -> JsonSchemaValue:
+        told = super().default_schema(schema)
+        if told.get("default", ...) is None:  # a member that may be null may be left out: that says it already
+            del told["default"]
+        return told
 
 
 def build(apis: Iterable[Api]) -> dict[str, Any]:
@@ -77,8 +116,10 @@ def _definitions(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """Collect the schema of every body and answer, and of what the queries refer to, by name."""
     bodies = [(endpoint.body, "validation") for endpoint in endpoints if endpoint.body]
     answers = [(_item(endpoint.answers), "serialization") for endpoint in endpoints]
-    wanted: Any = [*bodies, *answers, (Problem, "serialization"), (Accepted, "serialization")]
-    _, schemas = models_json_schema(list(dict.fromkeys(wanted)), ref_template=_REF)
+    others = [(model, "serialization") for endpoint in endpoints for model in endpoint.also.values()]
+    always = [(model, "serialization") for model in (Problem, InsufficientCreditsProblem, Accepted)]
+    wanted: Any = [*bodies, *answers, *others, *always]
+    _, schemas = models_json_schema(list(dict.fromkeys(wanted)), ref_template=_REF, schema_generator=_Schemas)
     for endpoint in endpoints:
         if endpoint.query is not None:
             schemas["$defs"].update(_schema(endpoint.query).get("$defs", {}))
@@ -88,12 +129,12 @@ def _definitions(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 def _operation(api: Api, endpoint: Endpoint) -> dict[str, Any]:
     summary, _, description = (getdoc(endpoint.view) or "").partition("\n")
     operation: dict[str, Any] = {
-        "operationId": f"{api.name}_{endpoint.view.__name__}",
-        "tags": [api.name],
+        "operationId": to_camel(endpoint.view.__name__),
+        "tags": [_tag(api, endpoint)],
         "summary": summary.strip(),
         "parameters": _parameters(endpoint),
         "security": [{scheme: []} for scheme in _SCHEMES[endpoint.guard.name]],
-        "responses": _responses(endpoint),
+        "responses": _responses(api, endpoint),
     }
     if description.strip():
         operation["description"] = description.strip()
@@ -105,18 +146,30 @@ def _operation(api: Api, endpoint: Endpoint) -> dict[str, Any]:
     return operation
 
 
+def _tag(api: Api, endpoint: Endpoint) -> str:
+    """Name the group of the contract that an endpoint belongs to: the first part of its path."""
+    return f"{api.url_prefix}{endpoint.path}".removeprefix(BASE).split("/")[1] if api.url_prefix else "public"
+
+
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     parameters = [_path_parameter(kind, name) for kind, name in _PATH_PARAMETER.findall(endpoint.path)]
     if endpoint.query is not None:
         schema = _schema(endpoint.query)
         required = schema.get("required", [])
-        for name, property_schema in schema["properties"].items():
-            parameters.append({"name": name, "in": "query", "required": name in required, "schema": property_schema})
+        for name, told in schema["properties"].items():
+            parameters.append({"name": name, "in": "query", "required": name in required, "schema": _not_null(told)})
     return parameters + ([_KEY] if endpoint.keyed else []) + ([_PREFER] if endpoint.queued else [])
 
 
 def _schema(query: type[BaseModel]) -> dict[str, Any]:
-    return TypeAdapter(query).json_schema(ref_template=_REF)
+    return TypeAdapter(query).json_schema(ref_template=_REF, schema_generator=_Schemas)
+
+
+def _not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe a member of a query: it is there or left out, but cannot be null."""
+    options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
+    others = {name: value for name, value in schema.items() if name != "anyOf"}
+    return {**others, **options[0]} if len(options) == 1 else schema
 
 
 def _path_parameter(kind: str, name: str) -> dict[str, Any]:
@@ -126,29 +179,46 @@ def _path_parameter(kind: str, name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _responses(endpoint: Endpoint) -> dict[str, Any]:
-    responses = {str(endpoint.status): _answer(endpoint.answers, "Done")}
+def _responses(api: Api, endpoint: Endpoint) -> dict[str, Any]:
+    done = ["Idempotency-Replayed"] if endpoint.keyed else []
+    done += ["Preference-Applied"] if endpoint.queued else []
+    done += ["Link"] if endpoint.query is not None and "cursor" in endpoint.query.model_fields else []
+    responses = {str(endpoint.status): _answer(endpoint.answers, "Done", headers=done)}
     if endpoint.queued:
-        responses["202"] = _answer(Accepted, "Recorded, not done yet")
-    refused = {HTTP_STATUSES[refusal.code] for refusal in endpoint.refusals}
-    if endpoint.body is not None or endpoint.query is not None:
-        refused |= {400}
+        accepted = ["Location", "Preference-Applied", "Retry-After"]
+        responses["202"] = _answer(Accepted, "Recorded, not done yet", headers=accepted)
+    for status, codes in sorted(_refusals(api, endpoint).items()):
+        model = InsufficientCreditsProblem if status == HTTPStatus.PAYMENT_REQUIRED else Problem
+        headers = ["Retry-After"] if status in _RETRIED else []
+        description = f"Refused: {', '.join(f'`{code}`' for code in codes)}"
+        responses[str(status)] = _answer(model, description, headers=headers, media=PROBLEM_JSON)
+    for status, other in endpoint.also.items():
+        headers = ["Location", "Retry-After"] if status == HTTPStatus.ACCEPTED else ["Retry-After"]
+        responses[str(status)] = _answer(other, HTTPStatus(status).phrase, headers=headers)
+    return dict(sorted(responses.items()))
+
+
+def _refusals(api: Api, endpoint: Endpoint) -> dict[int, list[str]]:
+    """Collect the codes of the problems that may be answered, by status."""
+    found = [(HTTP_STATUSES[refusal.code], refusal.code) for refusal in endpoint.refusals]
+    if endpoint.body is not None or endpoint.query is not None or endpoint.keyed:
+        found.append((400, BadRequest.code))
     if endpoint.body is not None:
-        refused |= {413, 415}
-    if endpoint.guard.name is not None:
-        refused |= {400} if endpoint.guard.name == "stripeSignature" else {401}
-    if endpoint.guard.name == "admin":
-        refused |= {403}
-    for status in sorted(refused | {503}):
-        content = {"application/problem+json": {"schema": _reference(Problem)}}
-        responses[str(status)] = {"description": "Refused", "content": content}
-    return responses
+        found += [(413, "body_too_large"), (415, "unsupported_media_type")]
+    if endpoint.queued:
+        found.append((503, "job_failed"))
+    found += _REFUSED_BY_GUARD[endpoint.guard.name]
+    found += _AWAY if api.url_prefix else []
+    return {status: [code for other, code in found if other == status] for status, _ in found}
 
 
-def _answer(model: Any, description: str) -> dict[str, Any]:
+def _answer(model: Any, description: str, *, headers: Sequence[str] = (), media: str = JSON) -> dict[str, Any]:
     item = _item(model)
     schema = _reference(item) if item is model else {"type": "array", "items": _reference(item)}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+    told: dict[str, Any] = {"description": description, "content": {media: {"schema": schema}}}
+    if headers:
+        told["headers"] = {name: _HEADERS[name] for name in headers}
+    return told
 
 
 def _item(model: Any) -> Any:

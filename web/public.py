@@ -33,13 +33,13 @@ class Ready(Model):
 
 
 @api.operation("GET", "/health", answers=Health)
-def health() -> Health:
+def get_health() -> Health:
     """Tell that the process is alive; touches nothing."""
     return Health(timestamp=datetime.now(UTC))
 
 
-@api.operation("GET", "/ready", answers=Ready)
-def ready() -> Answer:
+@api.operation("GET", "/ready", answers=Ready, also={503: Ready})
+def get_readiness() -> Answer:
     """Tell whether requests can be served: 503 without PostgreSQL."""
     around = surroundings()
     redis: Literal["ok", "unavailable"] = "ok" if around.bell.is_working() else "unavailable"

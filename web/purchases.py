@@ -15,7 +15,7 @@ from web.http import auth
 from web.http.api import Answer, Api
 from web.http.idempotency import client_key
 from web.http.lists import bad_cursor, decode, page_of
-from web.http.models import Instant, Model, Page
+from web.http.models import Instant, JsonObject, Model, Page
 from web.http.problems import BadRequest
 from web.http.requests import request_id
 from web.http.surroundings import statement, surroundings, transaction
@@ -36,7 +36,7 @@ class Package(Model):
     stripe_price_id: str | None
     active: bool
     sort_order: int
-    metadata: dict[str, Any] | None
+    metadata: JsonObject | None
 
 
 class StartPurchase(Model):
@@ -71,7 +71,7 @@ class Purchase(Model):
     stripe_payment_intent_id: str | None
     stripe_customer_id: str | None
     status: PurchaseStatus
-    metadata: dict[str, Any] | None
+    metadata: JsonObject | None
     created_at: Instant
     completed_at: Instant | None
     refunded_euro_cents: int
@@ -80,14 +80,14 @@ class Purchase(Model):
 
 
 @api.operation("GET", "/credits/packages", answers=list[Package])
-def packages() -> list[Package]:
+def list_packages() -> list[Package]:
     """Read what is on sale."""
     with statement(g.user.id) as store:
         return [Package.model_validate(package) for package in acts.packages_on_sale(store)]
 
 
 @api.operation("POST", "/credits/purchase", answers=Started, refusals=[NotFound, KeyReused], keyed=True, queued=True)
-def purchase(body: StartPurchase) -> Answer:
+def start_purchase(body: StartPurchase) -> Answer:
     """Start a purchase: a worker makes what is to be paid at Stripe."""
     key = client_key("purchase", **body.model_dump(mode="json"))
     with transaction(g.user.id) as store:
@@ -100,19 +100,18 @@ def purchase(body: StartPurchase) -> Answer:
             request_id=request_id(),
             now=datetime.now(UTC),
         )
-    meanwhile = {"purchaseId": str(started.purchase_id)}
-    return answer_of(started.recorded, model=lambda result: Started(**_typed(result)), meanwhile=meanwhile)
+    return answer_of(started.recorded, model=lambda result: Started(**_typed(result)), purchase_id=started.purchase_id)
 
 
 @api.operation("GET", "/credits/purchase/<uuid:purchase_id>", answers=Purchase, refusals=[NotFound])
-def one_purchase(purchase_id: UUID) -> Purchase:
+def get_purchase(purchase_id: UUID) -> Purchase:
     """Follow a purchase; while it is pending, with what is needed to pay it."""
     with statement(g.user.id) as store:
         return told(acts.get_purchase(store, purchase_id, owner=g.user.id))
 
 
 @api.operation("GET", "/credits/purchases", answers=list[Purchase])
-def purchases(query: Page) -> Answer:
+def list_purchases(query: Page) -> Answer:
     """Read the purchases, newest first."""
     older_than = _position(query.cursor) if query.cursor is not None else None
     with statement(g.user.id) as store:

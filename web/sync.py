@@ -112,7 +112,7 @@ class AutoResumeSet(Model):
 
 
 @api.operation("GET", "/sync/status", answers=SyncStatus)
-def status() -> SyncStatus:
+def get_sync_status() -> SyncStatus:
     """Read the user's sync."""
     with statement(g.user.id) as store:
         return SyncStatus.of(acts.status(store, user_id=g.user.id))
@@ -126,7 +126,7 @@ def status() -> SyncStatus:
     keyed=True,
     queued=True,
 )
-def activate(body: Activate | None) -> Answer:
+def activate_sync(body: Activate | None) -> Answer:
     """Pay for the first period and activate sync."""
     interval = body.interval if body else Interval.MONTHLY
     key = client_key("sync/activate", interval=interval.value)
@@ -143,7 +143,7 @@ def activate(body: Activate | None) -> Answer:
 
 
 @api.operation("POST", "/sync/deactivate", answers=Deactivated, refusals=[SyncNotActive, SyncGifted])
-def deactivate() -> Deactivated:
+def deactivate_sync() -> Deactivated:
     """Stop sync at once. Nothing is refunded."""
     with transaction(g.user.id) as store:
         acts.deactivate(store, user_id=g.user.id, now=datetime.now(UTC))
@@ -151,7 +151,7 @@ def deactivate() -> Deactivated:
 
 
 @api.operation("POST", "/sync/change-interval", answers=IntervalChanged, refusals=[SyncNotActive, SyncGifted])
-def change_interval(body: ChangeInterval) -> IntervalChanged:
+def change_sync_interval(body: ChangeInterval) -> IntervalChanged:
     """Change how often to be charged, from the next charge on."""
     with transaction(g.user.id) as store:
         effective_at = acts.change_interval(store, user_id=g.user.id, interval=body.interval, now=datetime.now(UTC))
@@ -159,7 +159,7 @@ def change_interval(body: ChangeInterval) -> IntervalChanged:
 
 
 @api.operation("POST", "/sync/auto-resume", answers=AutoResumeSet, refusals=[NotFound])
-def auto_resume(body: AutoResume) -> AutoResumeSet:
+def set_sync_auto_resume(body: AutoResume) -> AutoResumeSet:
     """Choose whether paused sync is activated again by the first top-up that suffices; off unless chosen."""
     with transaction(g.user.id) as store:
         acts.set_auto_resume(store, user_id=g.user.id, enabled=body.enabled, now=datetime.now(UTC))

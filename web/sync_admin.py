@@ -34,7 +34,7 @@ class Gifted(Model):
 
 
 @api.operation("GET", "/sync/<user_id:user_id>", answers=AdminSyncStatus)
-def status(user_id: UserId) -> AdminSyncStatus:
+def inspect_sync(user_id: UserId) -> AdminSyncStatus:
     """Read a user's sync."""
     with statement(user_id) as store:
         found = acts.status(store, user_id=user_id)
@@ -48,7 +48,7 @@ def status(user_id: UserId) -> AdminSyncStatus:
 
 
 @api.operation("POST", "/sync/<user_id:user_id>/gift", answers=Gifted)
-def grant(user_id: UserId) -> Gifted:
+def gift_sync(user_id: UserId) -> Gifted:
     """Give a user sync for free; repeatable."""
     with transaction(user_id) as store:
         granted = acts.grant(store, user_id=user_id, admin_id=g.user.id, now=datetime.now(UTC))
@@ -56,7 +56,7 @@ def grant(user_id: UserId) -> Gifted:
 
 
 @api.operation("DELETE", "/sync/<user_id:user_id>/gift", answers=Gifted, refusals=[NotFound])
-def revoke(user_id: UserId) -> Gifted:
+def revoke_gifted_sync(user_id: UserId) -> Gifted:
     """Take a gift of sync back; repeatable."""
     with transaction(user_id) as store:
         revoked = acts.revoke(store, user_id=user_id, admin_id=g.user.id, now=datetime.now(UTC))

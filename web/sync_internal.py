@@ -26,7 +26,7 @@ class Charged(Model):
 
 
 @api.operation("GET", "/sync/status/<user_id:user_id>", answers=Gate)
-def status(user_id: UserId) -> Gate:
+def get_sync_status_of_user(user_id: UserId) -> Gate:
     """Read whether a user may sync; asked before each push and pull."""
     with statement(user_id) as store:
         return Gate.model_validate(acts.gate(store, user_id=user_id))

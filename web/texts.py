@@ -23,7 +23,11 @@ def language() -> str:
     for chosen in (request.args.get("lang"), request.cookies.get(COOKIE)):
         if chosen in LANGUAGES:
             return chosen
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    for preferred, quality in request.accept_languages:  # best first
+        spoken = preferred.partition("-")[0].lower()
+        if spoken in LANGUAGES and quality > 0:
+            return spoken
+    return LANGUAGES[0]
 
 
 def remember_choice(answer: Response) -> None:

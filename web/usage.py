@@ -60,13 +60,13 @@ class UsageAnswer(Model):
 
 
 @api.operation("GET", "/credits/operations", answers=list[PricedOperation])
-def operations() -> list[PricedOperation]:
+def list_operations() -> list[PricedOperation]:
     """Read the price list."""
     return [PricedOperation.model_validate(one) for one in OPERATIONS]
 
 
 @api.operation("GET", "/credits/usage", answers=UsageAnswer)
-def usage(query: UsageQuery) -> UsageAnswer:
+def get_usage(query: UsageQuery) -> UsageAnswer:
     """Read what the user spent, per app or UTC day."""
     return usage_answer(g.user.id, query)
 

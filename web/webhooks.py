@@ -45,7 +45,7 @@ class Event(Model):
 
 
 @api.operation("POST", "/webhooks/stripe", answers=Received)
-def stripe_event() -> Received | Response:
+def receive_stripe_event() -> Received | Response:
     """Take an event of Stripe's. It is stored before the answer; a repeated event is stored once."""
     # Stripe's events are larger than any body of our own clients.
     request.max_content_length = BODY_BYTES_MAX

@@ -65,7 +65,8 @@ def causes(store: Store, wanted: JobFilter, *, limit: int) -> list[Cause]:
             {_FROM} {_where(wanted)}),
         hourly AS (
             SELECT kind, state, error, message, count(*) AS jobs, min(at) AS first_at, max(at) AS last_at,
-                   to_char(at, 'YYYY-MM-DD"T"HH24:00"Z"') AS hour, (array_agg(id ORDER BY at DESC, id))[1] AS sample
+                   to_char(at, 'YYYY-MM-DD"T"HH24:00:00.000"Z"') AS hour,
+                   (array_agg(id ORDER BY at DESC, id))[1] AS sample
             FROM found GROUP BY kind, state, error, message, hour)
         SELECT kind, state, error, message, sum(jobs)::bigint AS jobs, min(first_at) AS first_at,
                max(last_at) AS last_at, jsonb_object_agg(hour, jobs) AS hours,

@@ -52,8 +52,8 @@ ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING RETURNING *
 _INSERT_MANY: Final = """
 INSERT INTO jobs.jobs (id, kind, queue, key, user_id, payload, next_at, enqueued_at, created_at)
 SELECT asked.*, now(), now(), now()
-FROM unnest(%(ids)s::uuid[], %(kinds)s::text[], %(queues)s::text[], %(keys)s::text[], %(user_ids)s::text[],
-            %(payloads)s::jsonb[]) AS asked (id, kind, queue, key, user_id, payload)
+FROM unnest(%(ids)b::uuid[], %(kinds)b::text[], %(queues)b::text[], %(keys)b::text[], %(user_ids)b::text[],
+            %(payloads)b::jsonb[]) AS asked (id, kind, queue, key, user_id, payload)
 ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING RETURNING id
 """
 
@@ -135,7 +135,7 @@ def lock_all_leased(store: Store, job_ids: Sequence[UUID], *, token: UUID) -> se
 _END_ALL: Final = """
 UPDATE jobs.jobs j SET state = 'done', finished_at = clock_timestamp(), result = ended.result,
     lease_token = NULL, leased_until = NULL
-FROM unnest(%(ids)s::uuid[], %(results)s::jsonb[]) AS ended (id, result) WHERE j.id = ended.id RETURNING j.id
+FROM unnest(%(ids)b::uuid[], %(results)b::jsonb[]) AS ended (id, result) WHERE j.id = ended.id RETURNING j.id
 """
 
 
@@ -229,10 +229,10 @@ def take_silent(store: Store, *, most: int) -> dict[Queue, list[UUID]]:
     return silent
 
 
-def oldest_pending_age(store: Store) -> timedelta | None:
-    """Tell how long the oldest pending job has been waiting; nothing if none is."""
-    oldest = select(_now - func.min(jobs.c.created_at)).where(jobs.c.state == "pending", jobs.c.next_at <= _now)
-    age: timedelta | None = store.run(oldest).scalar()
+def oldest_pending_age(store: Store, queue: Queue) -> timedelta | None:
+    """Tell how long the oldest due job of a queue has been waiting; nothing if none is."""
+    due = (jobs.c.state == "pending", jobs.c.next_at <= _now, jobs.c.queue == queue.value)
+    age: timedelta | None = store.run(select(_now - func.min(jobs.c.created_at)).where(*due)).scalar()
     return age
 
 

@@ -76,8 +76,8 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
 
 _APPEND_ALL: Final = """
 SELECT made.outcome, made.id
-FROM unnest(%(ids)s::uuid[], %(user_ids)s::text[], %(types)s::text[], %(amounts)s::bigint[], %(app_ids)s::text[],
-            %(counterparties)s::text[], %(descriptions)s::text[], %(metadata)s::jsonb[], %(movement_keys)s::text[])
+FROM unnest(%(ids)b::uuid[], %(user_ids)b::text[], %(types)b::text[], %(amounts)b::bigint[], %(app_ids)b::text[],
+            %(counterparties)b::text[], %(descriptions)b::text[], %(metadata)b::jsonb[], %(movement_keys)b::text[])
      AS asked (id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key)
 CROSS JOIN LATERAL credits.append(
     asked.id, asked.user_id, asked.type, asked.amount, asked.app_id, asked.counterparty, asked.description,
@@ -124,7 +124,7 @@ def lock_balances(store: Store, user_ids: Sequence[UserId], *, wait: bool) -> di
         wait: For balances that somebody else has locked; else they are left out, as users without a balance are.
     """
     asked = {"user_ids": list(user_ids), "wait": wait}
-    found = store.rows_on_driver("SELECT * FROM credits.lock_balances(%(user_ids)s::text[], %(wait)s)", asked)
+    found = store.rows_on_driver("SELECT * FROM credits.lock_balances(%(user_ids)b::text[], %(wait)s)", asked)
     return {UserId(user_id): Credits(balance) for user_id, balance in found}
 
 

@@ -97,7 +97,7 @@ class _Row(NamedTuple):
 _LOCK_FREE: Final = """
 SELECT user_id, active, billing_interval, amount_charged, anchor_at, next_charge_at, paused_at, is_gifted, gifted_by,
        gifted_at, activation, period, auto_resume
-FROM credits.sync_subscriptions WHERE user_id = ANY (%(user_ids)s::text[]) ORDER BY user_id FOR UPDATE SKIP LOCKED
+FROM credits.sync_subscriptions WHERE user_id = ANY (%(user_ids)b::text[]) ORDER BY user_id FOR UPDATE SKIP LOCKED
 """
 
 
@@ -138,7 +138,7 @@ _SET_RENEWED: Final = """
 UPDATE credits.sync_subscriptions s SET
     active = renewed.active, next_charge_at = renewed.next_charge_at, paused_at = renewed.paused_at,
     period = s.period + 1, looked_ahead = false, updated_at = %(now)s
-FROM unnest(%(user_ids)s::text[], %(active)s::boolean[], %(next_at)s::timestamptz[], %(paused_at)s::timestamptz[])
+FROM unnest(%(user_ids)b::text[], %(active)b::boolean[], %(next_at)b::timestamptz[], %(paused_at)b::timestamptz[])
      AS renewed (user_id, active, next_charge_at, paused_at)
 WHERE s.user_id = renewed.user_id RETURNING s.user_id
 """
@@ -171,7 +171,7 @@ class Due:
 
 
 # Looks for the same key as `renewal_key` makes.
-_DUE: Final = """
+DUE_PAGE: Final = """
 SELECT s.next_charge_at, s.user_id, s.activation, s.period, EXISTS (
     SELECT FROM jobs.jobs j WHERE j.key = 'renew:' || s.user_id || ':' || s.activation || ':' || s.period)
 FROM credits.sync_subscriptions s
@@ -202,7 +202,7 @@ def due_page(store: Store, *, now: datetime, after: Due | None, most: int) -> li
             period=Period(activation=activation, number=period),
             is_recorded=recorded,
         )
-        for due_at, user_id, activation, period, recorded in store.rows_on_driver(_DUE, asked)
+        for due_at, user_id, activation, period, recorded in store.rows_on_driver(DUE_PAGE, asked)
     ]
 
 

@@ -1,6 +1,14 @@
-"""The forms of values that are new in every answer."""
+"""What the golden examples share: the forms of values that are new in every answer, and reading answers."""
 
 import re
+import time
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from domain.store import Database
 
 
 class AnyText:
@@ -23,3 +31,37 @@ ID = AnyText(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 TIME = AnyText(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 CODE = AnyText(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}")
 LINK = AnyText(r"https://credits\.example/g/[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}")
+CURSOR = AnyText(r"[0-9A-Za-z_-]{2,200}")
+SECONDS = AnyText(r"[1-9][0-9]?")
+
+
+def told(answer: TestResponse) -> tuple[int, Any]:
+    """Read status and body of an answer, which must say that it is JSON, or a problem."""
+    assert answer.content_type == ("application/json" if answer.status_code < 400 else "application/problem+json")
+    return answer.status_code, answer.get_json()
+
+
+def waiting_job(database: Database) -> UUID:
+    """Look until there is a job that waits for a worker."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with database.single() as store:
+            job_id: UUID | None = store.run(text("SELECT id FROM jobs.jobs WHERE state = 'pending'")).scalar()
+        if job_id is not None:
+            return job_id
+        time.sleep(0.05)
+    raise TimeoutError("no job was recorded")
+
+
+def problem(status: int, code: str, title: str, detail: str, **more: Any) -> tuple[int, dict[str, Any]]:
+    """Write status and body of a refusal: RFC 9457, and the members that older clients read."""
+    members = {
+        "type": f"urn:mana-credits:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "statusCode": status,
+        "message": detail,
+    }
+    return status, members | more

@@ -55,6 +55,12 @@ EXAMPLES = [
         ' "message": "Sync is not active"}'),
     ),
     (
+        "POST", "/sync/change-interval", '{"interval": "yearly"}', None, 400,
+        ('{"type": "urn:mana-credits:problem:sync_not_active", "title": "Sync is not active", "status": 400,'
+        ' "detail": "Sync is not active", "code": "sync_not_active", "statusCode": 400,'
+        ' "message": "Sync is not active"}'),
+    ),
+    (
         "POST", "/sync/activate", '{"interval": "monthly"}', ACTIVE, 400,
         ('{"type": "urn:mana-credits:problem:sync_already_active", "title": "Sync is already active", "status": 400,'
         ' "detail": "Sync is already active", "code": "sync_already_active", "statusCode": 400,'
@@ -70,6 +76,10 @@ EXAMPLES = [
     (
         "POST", "/admin/sync/anna/gift", None, ACTIVE, 200,
         '{"success": true, "userId": "anna", "gifted": true, "active": true}',
+    ),
+    (
+        "DELETE", "/admin/sync/anna/gift", None, ACTIVE, 200,
+        '{"success": true, "userId": "anna", "gifted": false, "active": true}',
     ),
     (
         "GET", "/admin/sync/anna", None, ACTIVE, 200,

@@ -11,7 +11,9 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from domain.ids import new_id
-from domain.operations.purchases import PurchaseStarted, start_purchase
+from domain.operations import jobs
+from domain.operations.purchases import PurchaseStarted, attach_payment, start_purchase
+from domain.rules.purchases import StripeObjects
 from domain.store import Database, packages
 from domain.store.database import Store
 from domain.units import Credits, EuroCents, UserId
@@ -23,6 +25,10 @@ JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 UUID_TEXT: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 INSTANT_TEXT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+INTENT: Final = StripeObjects(customer_id="cus_1", payment_intent_id="pi_1", client_secret="pi_1_secret_1")
+SESSION: Final = StripeObjects(
+    customer_id="cus_1", checkout_session_id="cs_1", checkout_url="https://checkout.example/cs_1"
+)
 
 
 class Caller:
@@ -151,3 +157,12 @@ def bought(store: Store, *, package_id: UUID, user_id: str = "anna", at: datetim
         request_id=new_id().hex,
         now=at,
     )
+
+
+def done(database: Database, job_id: str, made: StripeObjects) -> None:
+    """Do a purchase's job as a worker would, with what was made at Stripe."""
+    with database.begin() as store:
+        job = jobs.start(store, UUID(job_id), token=new_id())
+        assert job is not None
+        purchase_id = UUID(job.payload["purchaseId"])
+        assert jobs.finish(store, job, lambda s: attach_payment(s, purchase_id=purchase_id, made=made))

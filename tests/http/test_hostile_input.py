@@ -545,4 +545,4 @@ def test_a_method_that_is_not_there_is_told_which_are(server: Server) -> None:
         told = check_problem(answer.headers["Content-Type"], answer.read().decode(), 405, "method_not_allowed")
 
     assert answer.headers["Allow"] == "OPTIONS, POST"
-    assert told["title"] == "Method Not Allowed"
+    assert told["title"] == "Method not allowed"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from threading import Timer
 from typing import Any, Final
@@ -14,11 +15,22 @@ from werkzeug.test import TestResponse
 from domain.errors import NotFound
 from domain.ids import new_id
 from domain.operations import jobs
-from domain.operations.purchases import attach_payment, settle_payment
-from domain.rules.purchases import PaymentFact, PaymentOutcome, StripeObjects
+from domain.operations.purchases import settle_payment
+from domain.rules.purchases import PaymentFact, PaymentOutcome
 from domain.store import Database, packages
 from tests.conftest import NOW
-from tests.http.client import INSTANT_TEXT, UUID_TEXT, Api, bought, offer, problem_of, written
+from tests.http.client import (
+    INSTANT_TEXT,
+    INTENT,
+    SESSION,
+    UUID_TEXT,
+    Api,
+    bought,
+    done,
+    offer,
+    problem_of,
+    written,
+)
 
 PURCHASE: Final = "/credits/purchase"
 
@@ -43,21 +55,6 @@ def accepted(answer: TestResponse) -> dict[str, Any]:
     assert answer.status_code == 202, answer.get_data(as_text=True)
     told: dict[str, Any] = answer.get_json()
     return told
-
-
-def done(database: Database, job_id: str, made: StripeObjects) -> None:
-    """Do the purchase's job as a worker would, with what was made at Stripe."""
-    with database.begin() as store:
-        job = jobs.start(store, UUID(job_id), token=new_id())
-        assert job is not None
-        purchase_id = UUID(job.payload["purchaseId"])
-        assert jobs.finish(store, job, lambda s: attach_payment(s, purchase_id=purchase_id, made=made))
-
-
-INTENT: Final = StripeObjects(customer_id="cus_1", payment_intent_id="pi_1", client_secret="pi_1_secret_1")
-SESSION: Final = StripeObjects(
-    customer_id="cus_1", checkout_session_id="cs_1", checkout_url="https://checkout.example/cs_1"
-)
 
 
 def test_packages_on_sale_are_told_in_their_order(api: Api, database: Database) -> None:
@@ -324,6 +321,26 @@ def test_waiting_ends_with_202_when_the_job_is_not_done_in_time(api: Api, starte
 
     accepted(answer)
     assert answer.headers["Preference-Applied"] == "wait=1"
+
+
+@pytest.mark.parametrize(("queue", "waits"), [("default", "not"), ("renewals", "waits")])
+def test_nobody_waits_behind_a_long_queue_and_a_wave_of_renewals_is_another_queue(
+    api: Api, database: Database, starter: Offer, queue: str, waits: str
+) -> None:
+    with database.single() as store:
+        store.run(
+            text(
+                "INSERT INTO jobs.jobs (id, kind, queue, key, payload, next_at, enqueued_at, created_at)"
+                " SELECT gen_random_uuid(), 'renew', :queue, 'old', '{}', at, at, at"
+                " FROM (SELECT now() - interval '1 minute' AS at) AS old"
+            ),
+            {"queue": queue},
+        )
+    began = time.monotonic()
+
+    accepted(api.user().post(PURCHASE, starter.body, Prefer="wait=2"))
+
+    assert (time.monotonic() - began >= 2) == (waits == "waits")
 
 
 # ---------------------------------------------------------------- following it

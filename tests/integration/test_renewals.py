@@ -7,6 +7,7 @@ import pytest
 
 from domain.operations import sync
 from domain.store import Database
+from domain.store.sync import DUE_PAGE
 from domain.units import UserId
 from tests.conftest import NOW, give
 from tests.syncing import Letterbox, charges, do, pending, renew_due, rows, state, subscribe
@@ -244,11 +245,8 @@ def test_a_million_idle_subscriptions_are_not_looked_at(database: Database, data
             " SELECT 'u' || n, true, now(), now() + interval '20 days' FROM generate_series(1, 20000) n"
         )
         connection.execute("VACUUM ANALYZE credits.sync_subscriptions")
-        plan = connection.execute(
-            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT user_id FROM credits.sync_subscriptions"
-            " WHERE active AND NOT is_gifted AND next_charge_at <= now()"
-            " AND (next_charge_at, user_id) > ('-infinity', '') ORDER BY next_charge_at, user_id LIMIT 1000"
-        ).fetchone()
+        asked = {"now": datetime.now(UTC), "due_at": "-infinity", "user_id": "", "most": 1_000}
+        plan = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {DUE_PAGE}", asked).fetchone()
 
     assert plan is not None
     assert plan[0][0]["Plan"]["Shared Hit Blocks"] + plan[0][0]["Plan"]["Shared Read Blocks"] <= 4

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from inspect import signature
+from types import MappingProxyType
 from typing import Any, Final, get_args
 
 from flask import Blueprint, Response, request
@@ -14,17 +15,19 @@ from web.http.auth import Guard
 from web.http.body import invalid, read_body
 
 BASE: Final = "/api/v1"
+JSON: Final = "application/json"
 
 View = Callable[..., Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer with a status or headers of its own."""
+    """An answer with a status, headers or a type of JSON of its own."""
 
     body: Any
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    mimetype: str = JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,7 @@ class Endpoint:
         body: Model of the request's body.
         query: Model of the query.
         answers: Model (or list of models) of the answer.
+        also: Models of the answers with other statuses.
         refusals: What the domain may refuse here.
         keyed: Takes an `Idempotency-Key`.
         queued: Is done by a worker, and may be answered 202.
@@ -46,6 +50,7 @@ class Endpoint:
     guard: Guard
     status: int
     answers: Any
+    also: Mapping[int, type[BaseModel]]
     refusals: Sequence[type[Refusal]]
     body: type[BaseModel] | None
     body_optional: bool
@@ -75,6 +80,7 @@ class Api(Blueprint):
         *,
         answers: Any,
         status: int = 200,
+        also: Mapping[int, type[BaseModel]] = MappingProxyType({}),
         refusals: Sequence[type[Refusal]] = (),
         keyed: bool = False,
         queued: bool = False,
@@ -96,6 +102,7 @@ class Api(Blueprint):
                 guard=self.guard,
                 status=status,
                 answers=answers,
+                also=also,
                 refusals=refusals,
                 body=body,
                 body_optional=body_optional,
@@ -144,8 +151,8 @@ def respond(result: Any, status: int) -> Response:
     if isinstance(result, Response):
         return result
     if not isinstance(result, Answer):
-        return Response(_json(result), status, mimetype="application/json")
-    return Response(_json(result.body), result.status, dict(result.headers), mimetype="application/json")
+        return Response(_json(result), status, mimetype=JSON)
+    return Response(_json(result.body), result.status, dict(result.headers), mimetype=result.mimetype)
 
 
 def _json(body: Any) -> str | bytes:

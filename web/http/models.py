@@ -2,10 +2,22 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
+from typing_extensions import TypeAliasType
 
 from domain.units import AMOUNT_MAX, USER_ID_MAX
 
@@ -45,12 +57,27 @@ def _digits(value: Any) -> Any:
     return value
 
 
-Instant = Annotated[datetime, PlainSerializer(instant, return_type=str, when_used="json"), Field(strict=False)]
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+# A type alias with a name of its own becomes a schema with that name, in place of one for each member.
+JsonObject = TypeAliasType("JsonObject", dict[str, Any])
+
+UNSENT: Final[Any] = Field(exclude_if=_is_none)
+"""Marks a member that is left out, not null, where there is nothing to tell."""
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(instant, return_type=str, when_used="json"),
+    Field(strict=False),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
 AppId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Description = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 UserIdText = Annotated[str, StringConstraints(min_length=1, max_length=USER_ID_MAX)]
-Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
+Metadata = Annotated[JsonObject, AfterValidator(_small)]
 KeyText = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
 
 
@@ -60,13 +87,22 @@ class Page(Model):
     `cursor` comes from the `Link` header of the answer before, and goes on behind it however much was added meanwhile.
     """
 
-    limit: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100)] = 50
-    offset: Annotated[int, BeforeValidator(_digits), Field(ge=0, le=1_000_000)] = 0
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_digits)] = 50
+    offset: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_digits)] = 0
     cursor: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
+class FieldError(Model):
+    """What is wrong with a member of the body or query."""
+
+    field: str
+    message: str
+
+
 class Problem(Model):
-    """A refusal or an error (RFC 9457), with the members that older clients read."""
+    """A refusal or an error (RFC 9457), with the members that older clients read. `jobId`: of the job that met it."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str
     title: str
@@ -75,5 +111,29 @@ class Problem(Model):
     code: str
     status_code: int
     message: str
-    details: dict[str, Any] | None = None
-    errors: list[dict[str, str]] | None = None
+    details: Annotated[JsonObject | SkipJsonSchema[None], UNSENT] = None
+    errors: Annotated[list[FieldError] | SkipJsonSchema[None], UNSENT] = None
+    job_id: Annotated[UUID | SkipJsonSchema[None], UNSENT] = None
+
+
+class Shortage(Model):
+    """What was asked for and what there is, in credits."""
+
+    required: int
+    available: int
+
+
+class InsufficientCreditsProblem(Problem):
+    """The balance does not cover the amount."""
+
+    code: Literal["insufficient_credits"]
+    details: Shortage  # type: ignore[assignment] # an object with these members
+
+
+class Accepted(Model):
+    """The act is recorded and will be done; ask at `statusUrl`. A purchase has its `purchaseId` already."""
+
+    job_id: UUID
+    status: Literal["pending"]
+    status_url: str
+    purchase_id: Annotated[UUID | SkipJsonSchema[None], UNSENT] = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from flask import Flask, Response, json
@@ -32,6 +33,7 @@ from domain.errors import (
     UnknownOperation,
 )
 from domain.store import UnfitDatabase
+from web.http.models import Problem
 
 STATUSES: Final[Mapping[str, int]] = {
     InsufficientCredits.code: 402,
@@ -56,17 +58,8 @@ STATUSES: Final[Mapping[str, int]] = {
 }
 """The status of every refusal of the domain, by its code."""
 
+PROBLEM_JSON: Final = "application/problem+json"
 _TYPE: Final = "urn:mana-credits:problem:"
-_CODES: Final = {
-    400: "bad_request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "body_too_large",
-    415: "unsupported_media_type",
-    429: "too_many_requests",
-}
 
 log = structlog.get_logger()
 
@@ -129,6 +122,18 @@ HTTP_STATUSES: Final[Mapping[str, int]] = {
     "job_killed_worker": 503,
 }
 
+_KINDS: Final = {
+    400: ("bad_request", "Bad request"),
+    401: (Unauthorized.code, Unauthorized.title),
+    403: (Forbidden.code, Forbidden.title),
+    404: (NotFound.code, NotFound.title),
+    405: ("method_not_allowed", "Method not allowed"),
+    413: ("body_too_large", "Body too large"),
+    415: ("unsupported_media_type", "Unsupported media type"),
+    429: (TooManyRequests.code, TooManyRequests.title),
+}
+"""Code and title of what Flask refuses by itself, by status. A code has one title (RFC 9457, section 3.1.3)."""
+
 
 def problem(status: int, code: str, title: str, detail: str, **members: Any) -> Response:
     """Make a problem document."""
@@ -142,7 +147,7 @@ def problem(status: int, code: str, title: str, detail: str, **members: Any) -> 
         "message": detail,
         **members,
     }
-    answer = Response(json.dumps(document), status, mimetype="application/problem+json")
+    answer = Response(json.dumps(document), status, mimetype=PROBLEM_JSON)
     if status == 503:  # noqa: PLR2004
         answer.headers["Retry-After"] = "1"
     if status == 401:  # noqa: PLR2004
@@ -150,11 +155,17 @@ def problem(status: int, code: str, title: str, detail: str, **members: Any) -> 
     return answer
 
 
-def of_job(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the problem a job ended with as a whole problem document."""
-    code = told["code"]
-    status = HTTP_STATUSES.get(code, 400)
-    return {"type": f"{_TYPE}{code}", "status": status, "statusCode": status, "message": told["detail"], **told}
+def of_job(told: Mapping[str, Any], *, job_id: UUID | None = None) -> Problem:
+    """Write the problem a job ended with as a whole problem document; with `job_id` when it is itself the answer."""
+    status = HTTP_STATUSES.get(told["code"], 400)
+    return Problem(
+        type=f"{_TYPE}{told['code']}",
+        status=status,
+        status_code=status,
+        message=told["detail"],
+        job_id=job_id,
+        **told,
+    )
 
 
 def refused(refusal: Refusal) -> Response:
@@ -188,7 +199,8 @@ def install(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def _(error: HTTPException) -> Response:
         status = error.code or 500
-        made = problem(status, _CODES.get(status, "http_error"), error.name, error.description or error.name)
+        code, title = _KINDS.get(status, ("http_error", error.name))
+        made = problem(status, code, title, error.description or title)
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             made.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return made

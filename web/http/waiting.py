@@ -1,6 +1,7 @@
 """Queued acts: ring, wait a little for the worker, answer what it did, or 202 with where to ask.
 
-Waiting never starves the API: a bounded share of the threads may wait, and nobody waits behind a long queue.
+Waiting never starves the API: a bounded share of the threads may wait, and nobody waits behind a long queue. A wave
+of renewals has a queue of its own, so it keeps nobody else from waiting.
 `Prefer`: RFC 7240.
 """
 
@@ -15,11 +16,12 @@ from uuid import UUID
 from flask import request
 
 from domain.errors import Busy, Unavailable
-from domain.rules.jobs import Job, JobState, Recorded
+from domain.rules.jobs import Job, JobState, Queue, Recorded
 from domain.store import Database
 from domain.store import jobs as job_rows
 from web.http import problems
 from web.http.api import BASE, Answer
+from web.http.models import Accepted
 from web.http.surroundings import surroundings
 
 WAITING_MAX: Final = 16
@@ -53,18 +55,25 @@ def preference(header: str, *, default_s: float) -> Preference:
     return Preference(wait_s=default_s, applied=None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Age:
+    """How old a queue's oldest due job is; good until a moment of the monotonic clock."""
+
+    age_s: float
+    until: float
+
+
 class WaitingRoom:
     """Where requests wait for their jobs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._places = threading.BoundedSemaphore(WAITING_MAX)
-        self._age_s = 0.0
-        self._age_known_until = 0.0
+        self._ages: dict[Queue, _Age] = {}
 
     def wait(self, job: Job, *, most_s: float) -> Job:
         """Wait for a job to end, and return it as it then is: ended, or still pending."""
-        if job.state is not JobState.PENDING or most_s <= 0 or self._queue_age_s() > most_s:
+        if job.state is not JobState.PENDING or most_s <= 0 or self._queue_age_s(job.queue) > most_s:
             return job
         if not self._places.acquire(blocking=False):
             return job
@@ -87,30 +96,31 @@ class WaitingRoom:
                 break
         return job
 
-    def _queue_age_s(self) -> float:
-        """Tell how long the oldest due job has been waiting, as of at most a second ago."""
-        if time.monotonic() > self._age_known_until:
-            self._age_known_until = time.monotonic() + _AGE_KNOWN_S
+    def _queue_age_s(self, queue: Queue) -> float:
+        """Tell how long the oldest due job of this queue has been waiting, as of at most a second ago."""
+        known = self._ages.get(queue)
+        if known is None or time.monotonic() > known.until:
             try:
                 with self._database.single() as store:
-                    age = job_rows.oldest_pending_age(store)
+                    age = job_rows.oldest_pending_age(store, queue)
             except (Busy, Unavailable):
                 age = None
-            self._age_s = age.total_seconds() if age else 0.0
-        return self._age_s
+            known = _Age(age_s=age.total_seconds() if age else 0.0, until=time.monotonic() + _AGE_KNOWN_S)
+            self._ages[queue] = known
+        return known.age_s
 
 
 def answer_of(
     recorded: Recorded,
     *,
     model: Callable[[Mapping[str, Any]], Any],
-    meanwhile: Mapping[str, Any] | None = None,
+    purchase_id: UUID | None = None,
 ) -> Answer:
     """Ring for a recorded job and answer what came of it within the wait. Call it after the commit.
 
     Args:
         model: Makes the answer of a done job out of its result.
-        meanwhile: Further members of the 202, for clients that go on before the job is done.
+        purchase_id: Of the purchase this is about, for clients that go on before the job is done.
     """
     around = surroundings()
     preferred = preference(request.headers.get("Prefer", ""), default_s=around.settings.job_wait_s)
@@ -126,13 +136,12 @@ def answer_of(
         case JobState.DONE:
             return Answer(body=model(job.result or {}), headers=headers)
         case JobState.REJECTED | JobState.FAILED | JobState.DISCARDED:
-            told = problems.of_job(job.problem or _DISCARDED) | {"jobId": str(job.id)}
-            retry = {"Retry-After": "1"} if told["status"] == 503 else {}  # noqa: PLR2004
-            kind = {"Content-Type": "application/problem+json"}
-            return Answer(body=told, status=told["status"], headers=headers | kind | retry)
+            told = problems.of_job(job.problem or _DISCARDED, job_id=job.id)
+            retry = {"Retry-After": "1"} if told.status == 503 else {}  # noqa: PLR2004
+            return Answer(body=told, status=told.status, headers=headers | retry, mimetype=problems.PROBLEM_JSON)
         case JobState.PENDING:
             url = job_url(job.id)
-            accepted = {"jobId": str(job.id), "status": job.state.value, "statusUrl": url, **(meanwhile or {})}
+            accepted = Accepted(job_id=job.id, status="pending", status_url=url, purchase_id=purchase_id)
             return Answer(body=accepted, status=202, headers=headers | {"Location": url, "Retry-After": "1"})
 
 

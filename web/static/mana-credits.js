@@ -459,6 +459,7 @@ export function createUnifiedSync(serverUrl, getToken, syncEnabled, { everyMs = 
   async function exchange(collection) {
     const sent = await collection.pending();
     const token = await getToken();
+    if (!token) throw new SignInNeeded({ status: 401, code: "unauthorized", detail: "Nobody is signed in" });
     const answer = await reach(`${serverUrl.replace(/\/$/, "")}/sync/${encodeURIComponent(collection.name)}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },

@@ -194,99 +194,140 @@ export class ManaSyncSettings extends ManaElement {
   show(shared, texts) {
     const { billing, balance } = shared;
     const { t, credits, euro, day } = texts;
-    const title = h("h2", { class: "state" });
-    const facts = h("p", { class: "facts" });
-    const purse = h("p", { class: "purse" });
-    const missing = h("p", { class: "grow" });
-    const notice = h("div", { class: "notice row", hidden: true }, missing, this.linkTo("top-up-url", t("top-up"), "button"));
-    const problem = h("div", { class: "notice bad row", role: "alert", hidden: true });
-    const choices = INTERVALS.map((interval) => this.#choice(interval, texts));
-    const activate = h("button", { type: "button" });
-    const change = h("button", { type: "button" }, t("change"));
-    const deactivate = h("button", { type: "button", class: "quiet" }, t("deactivate"));
-    const resume = h("input", { type: "checkbox", id: "resume" });
-    const resumeRow = h("div", { class: "check" }, resume, h("label", { for: "resume" }, t("auto-resume")));
-    const prices = h("fieldset", {}, h("legend", {}, t("interval")), h("div", { class: "choices" }, ...choices.map((one) => one.row)));
-    const actions = h("div", { class: "row actions" }, activate, change, deactivate);
-    this.view.replaceChildren(
-      h("section", { class: "card" }, title, facts, purse, problem, notice),
-      h("section", { class: "card" }, prices, actions, resumeRow),
-      h("section", { class: "card" },
-        h("h2", {}, t("local.title")), h("p", {}, t("local.text")),
-        h("ul", {}, ...["local.pause", "local.stop", "local.back"].map((key) => h("li", {}, t(key))))),
-    );
-
-    const chosen = () => choices.find((one) => one.radio.checked)?.interval ?? "monthly";
-    /** @type {Interval | null} */
-    let shown = null;
-    const render = () => {
-      const told = billing.get();
-      const has = balance.get().balance;
-      if (told.known && told.interval !== shown) {
-        shown = told.interval;
-        for (const one of choices) one.radio.checked = one.interval === shown;
-      }
-      const price = SYNC_PRICES[chosen()];
-      const short = has !== null && has < price;
-      const status = told.gifted ? "gifted" : told.active ? "active" : told.paused ? "paused" : "local";
-      for (const part of [title, facts, purse]) part.classList.toggle("skeleton", !told.known && !told.error);
-      title.dataset["status"] = told.known ? status : "";
-      title.textContent = t(told.known ? `status.${status}` : told.error ? "status.unknown" : "loading");
-      facts.textContent = !told.known ? t("loading") : status === "active"
-        ? t("facts.active", { day: day(told.nextChargeAt ?? ""), price: credits(SYNC_PRICES[told.interval]) })
-        : status === "paused" ? t("facts.paused", { day: day(told.pausedAt ?? ""), price: credits(SYNC_PRICES[told.interval]) })
-        : t(`facts.${status}`);
-      purse.textContent = has === null ? t("balance.unknown") : t("facts.balance", { balance: credits(has) });
-      const uncovered = told.active && told.nextCharge !== null && !told.nextCharge.covered;
-      notice.hidden = !told.known || told.gifted || !(uncovered || (!told.active && short));
-      missing.textContent = uncovered ? t("short.soon", { day: day(told.nextCharge?.at ?? "") })
-        : t("short.now", { missing: credits(price - (has ?? 0)), price: credits(price) });
-      problem.hidden = told.error === null || told.loading;
-      problem.replaceChildren(h("span", {}, explained(told.error, texts)),
-        h("button", { type: "button", class: "quiet", onclick: () => void shared.refresh() }, t("again")));
-      prices.disabled = !told.known || told.gifted;
-      activate.hidden = !told.known || told.active || short;
-      activate.textContent = t("activate", { price: credits(price) });
-      change.hidden = !told.active || told.gifted || chosen() === told.interval;
-      deactivate.hidden = !told.active || told.gifted;
-      resumeRow.hidden = !(told.active || told.paused) || told.gifted;
-      resume.checked = told.autoResume;
-    };
-    for (const { radio } of choices) radio.addEventListener("change", render);
+    const parts = settingsParts(this.linkTo("top-up-url", t("top-up"), "button"), texts);
+    this.view.replaceChildren(...parts.cards);
+    const render = () => renderSettings(parts, billing.get(), balance.get(), texts);
 
     /** @param {"activate" | "change" | "deactivate"} what @param {() => Promise<unknown>} act */
     const ask = async (what, act) => {
-      const interval = chosen();
-      const told = { price: credits(SYNC_PRICES[interval]), euro: euro(SYNC_PRICES[interval]), interval: t(`interval.${interval}`), day: day(billing.get().nextChargeAt ?? new Date().toISOString()) };
+      const interval = parts.chosen();
+      const price = SYNC_PRICES[interval];
+      const told = {
+        price: credits(price), euro: euro(price), interval: t(`interval.${interval}`),
+        day: dayOrNone(billing.get().nextChargeAt, day),
+      };
       const words = {
-        title: t(`${what}.title`), text: t(`${what}.text`, told), yes: t(`${what}.yes`, told), no: t("cancel"), wait: t("wait"),
-        grave: what === "deactivate",
+        title: t(`${what}.title`), text: t(`${what}.text`, told), yes: t(`${what}.yes`, told), no: t("cancel"),
+        wait: t("wait"), grave: what === "deactivate",
       };
       const done = await confirmed(this.view, words, act, (error) => explained(error, texts));
       await shared.refresh();
-      if (done) this.dispatchEvent(new CustomEvent("mana-sync-change", { bubbles: true, composed: true, detail: billing.get() }));
+      if (!done) return;
+      const detail = billing.get();
+      this.dispatchEvent(new CustomEvent("mana-sync-change", { bubbles: true, composed: true, detail }));
     };
-    activate.addEventListener("click", () => {
-      const interval = chosen();
+    parts.activate.addEventListener("click", () => {
+      const interval = parts.chosen();
       const key = newKey(); // one for this intent, however often the button in the dialog is pressed
       void ask("activate", () => billing.activate(interval, { key }));
     });
-    change.addEventListener("click", () => void ask("change", () => billing.changeInterval(chosen())));
-    deactivate.addEventListener("click", () => void ask("deactivate", () => billing.deactivate()));
-    resume.addEventListener("change", () => void billing.setAutoResume(resume.checked).catch(() => undefined));
+    parts.change.addEventListener("click", () => void ask("change", () => billing.changeInterval(parts.chosen())));
+    parts.deactivate.addEventListener("click", () => void ask("deactivate", () => billing.deactivate()));
+    parts.again.addEventListener("click", () => void shared.refresh());
+    parts.resume.addEventListener("change", () => {
+      void billing.setAutoResume(parts.resume.checked).catch(() => undefined); // shown from the store
+    });
+    for (const { radio } of parts.choices) radio.addEventListener("change", render);
     return [billing.subscribe(render), balance.subscribe(render)];
   }
+}
 
-  /** @param {Interval} interval @param {Texts} texts */
-  #choice(interval, { t, credits, euro }) {
-    const radio = h("input", { type: "radio", name: "interval", value: interval, id: interval, checked: interval === "monthly" });
-    const price = SYNC_PRICES[interval];
-    const row = h("label", { class: "choice", for: interval }, radio,
-      h("span", { class: "name" }, t(`interval.${interval}`)),
-      h("span", { class: "price" }, credits(price)),
-      h("span", { class: "small" }, euro(price)));
-    return { interval, radio, row };
+/** Build what the settings are made of, once. @param {Node | string} topUp @param {Texts} texts */
+function settingsParts(topUp, texts) {
+  const { t } = texts;
+  const title = h("h2", { class: "state" });
+  const facts = h("p", { class: "facts" });
+  const purse = h("p", { class: "purse" });
+  const missing = h("p", { class: "grow" });
+  const notice = h("div", { class: "notice row", hidden: true }, missing, topUp);
+  const wrong = h("p", { class: "grow" });
+  const again = h("button", { type: "button", class: "quiet" }, t("again"));
+  const problem = h("div", { class: "notice bad row", role: "alert", hidden: true }, wrong, again);
+  const choices = INTERVALS.map((interval) => choiceOf(interval, texts));
+  const prices = h("fieldset", {}, h("legend", {}, t("interval")),
+    h("div", { class: "choices" }, ...choices.map((one) => one.row)));
+  const activate = h("button", { type: "button" });
+  const change = h("button", { type: "button" }, t("change"));
+  const deactivate = h("button", { type: "button", class: "quiet" }, t("deactivate"));
+  const resume = h("input", { type: "checkbox", id: "resume" });
+  const resumeRow = h("div", { class: "check" }, resume, h("label", { for: "resume" }, t("auto-resume")));
+  const cards = [
+    h("section", { class: "card" }, h("div", { role: "status" }, title, facts, purse), problem, notice),
+    h("section", { class: "card" }, prices, h("div", { class: "row actions" }, activate, change, deactivate), resumeRow),
+    h("section", { class: "card" }, h("h2", {}, t("local.title")), h("p", {}, t("local.text")),
+      h("ul", {}, ...["local.pause", "local.stop", "local.back"].map((key) => h("li", {}, t(key))))),
+  ];
+  const chosen = () => choices.find((one) => one.radio.checked)?.interval ?? "monthly";
+  return {
+    cards, title, facts, purse, missing, notice, wrong, again, problem, choices, prices, activate, change, deactivate,
+    resume, resumeRow, chosen,
+    /** @type {Interval | null} The interval that the radio buttons were last set to. */
+    shown: null,
+  };
+}
+
+/** @param {Interval} interval @param {Texts} texts */
+function choiceOf(interval, { t, credits, euro }) {
+  const price = SYNC_PRICES[interval];
+  const radio = h("input", {
+    type: "radio", name: "interval", value: interval, id: interval, checked: interval === "monthly",
+  });
+  const row = h("label", { class: "choice", for: interval }, radio,
+    h("span", { class: "name" }, t(`interval.${interval}`)),
+    h("span", { class: "price" }, credits(price)),
+    h("span", { class: "small" }, euro(price)));
+  return { interval, radio, row };
+}
+
+/**
+ * Show the state of the stores in the settings' parts.
+ *
+ * @param {ReturnType<typeof settingsParts>} parts
+ * @param {import("./mana-credits.js").SyncBilling} told
+ * @param {import("./mana-credits.js").BalanceState} purse
+ * @param {Texts} texts
+ */
+function renderSettings(parts, told, { balance }, texts) {
+  const { t, credits, day } = texts;
+  if (told.known && told.interval !== parts.shown) {
+    parts.shown = told.interval;
+    for (const one of parts.choices) one.radio.checked = one.interval === told.interval;
   }
+  const price = SYNC_PRICES[parts.chosen()];
+  const short = balance !== null && balance < price;
+  const uncovered = told.active && told.nextCharge !== null && !told.nextCharge.covered;
+  const status = !told.known ? "unknown" : told.gifted ? "gifted" : told.active ? "active" : told.paused ? "paused" : "local";
+  const waits = !told.known && told.error === null;
+
+  for (const part of [parts.title, parts.facts, parts.purse]) part.classList.toggle("skeleton", waits);
+  parts.title.dataset["status"] = status;
+  parts.title.textContent = t(waits ? "loading" : `status.${status}`);
+  parts.facts.textContent = status === "unknown" ? t("loading") : t(`facts.${status}`, {
+    price: credits(SYNC_PRICES[told.interval]),
+    day: dayOrNone(told.active ? told.nextChargeAt : told.pausedAt, day),
+  });
+  parts.facts.hidden = status === "unknown" && !waits;
+  parts.purse.textContent = balance === null ? t("balance.unknown") : t("facts.balance", { balance: credits(balance) });
+
+  parts.notice.hidden = !told.known || told.gifted || !(uncovered || (!told.active && short));
+  parts.missing.textContent = uncovered
+    ? t("short.soon", { day: dayOrNone(told.nextChargeAt, day) })
+    : t("short.now", { missing: credits(price - (balance ?? 0)), price: credits(price) });
+  parts.problem.hidden = told.error === null || told.known;
+  parts.wrong.textContent = explained(told.error, texts);
+
+  parts.prices.disabled = !told.known || told.gifted;
+  parts.activate.hidden = !told.known || told.active || short;
+  parts.activate.textContent = t("activate", { price: credits(price) });
+  parts.change.hidden = !told.active || told.gifted || parts.chosen() === told.interval;
+  parts.deactivate.hidden = !told.active || told.gifted;
+  parts.resumeRow.hidden = !(told.active || told.paused) || told.gifted;
+  parts.resume.checked = told.autoResume;
+}
+
+/** @param {string | null} instant @param {(instant: string) => string} day */
+function dayOrNone(instant, day) {
+  return instant === null ? "" : day(instant);
 }
 
 /** Say why something was refused, or failed. @param {unknown} error @param {Texts} texts */

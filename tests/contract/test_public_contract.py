@@ -1,0 +1,84 @@
+"""Golden examples: what anyone may ask, and Stripe's webhook."""
+
+import json
+import time
+
+import pytest
+import stripe
+
+from domain.store import Database
+from tests.contract.forms import TIME, problem, told
+from tests.http.client import JSON, Api
+
+EVENT = json.dumps(
+    {
+        "id": "evt_1",
+        "object": "event",
+        "type": "payment_intent.succeeded",
+        "livemode": False,
+        "created": 1_763_700_000,
+        "data": {"object": {"id": "pi_1", "object": "payment_intent", "amount": 499, "currency": "eur"}},
+    }
+)
+
+
+def signed(body: str, secret: str, *, age_s: int = 0) -> str:
+    header: str = stripe.WebhookSignature.generate_signature_header(body, secret, int(time.time()) - age_s)
+    return header
+
+
+def test_health(api: Api) -> None:
+    expected = {"status": "ok", "service": "mana-credits", "timestamp": TIME}
+
+    assert told(api.outside().get("/health")) == (200, expected)
+
+
+def test_ready(api: Api) -> None:
+    """Redis is away in these tests."""
+    expected = {"status": "degraded", "postgresql": "ok", "redis": "unavailable"}
+
+    assert told(api.outside().get("/ready")) == (200, expected)
+
+
+def test_metrics_are_for_prometheus_and_not_for_pages_of_other_origins(api: Api) -> None:
+    answer = api.outside().get("/metrics", Origin="https://app.example")
+
+    assert answer.status_code == 200
+    assert answer.content_type.startswith("text/plain; version=")
+    assert "mana_database_up 1.0" in answer.text
+    assert not [name for name in answer.headers.keys() if name.startswith("Access-Control-")]  # noqa: SIM118
+
+
+def test_the_api_describes_itself(api: Api) -> None:
+    document = api.outside().get("/openapi.json")
+    page = api.outside().get("/docs")
+
+    assert (document.status_code, document.content_type, document.get_json()["openapi"]) == (200, JSON, "3.1.0")
+    assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize("secret", ["whsec_1", "whsec_2"])
+def test_an_event_of_stripe(api: Api, secret: str) -> None:
+    headers = {"Stripe_Signature": signed(EVENT, secret)}
+
+    for _ in range(2):
+        answer = api.nobody().call("POST", "/webhooks/stripe", data=EVENT, content_type=JSON, headers=headers)
+        assert told(answer) == (200, {"received": True})
+
+
+@pytest.mark.parametrize(
+    ("signature", "detail"),
+    [
+        ("", "The signature is missing or malformed"),
+        (signed(EVENT, "whsec_3"), "The signature does not match"),
+        (signed(EVENT, "whsec_1", age_s=400), "The signature is too old or dated ahead"),
+    ],
+)
+def test_an_event_that_is_not_of_stripe(api: Api, database: Database, signature: str, detail: str) -> None:
+    headers = {"Stripe_Signature": signature} if signature else {}
+
+    answer = api.nobody().call("POST", "/webhooks/stripe", data=EVENT, content_type=JSON, headers=headers)
+
+    expected = problem(400, "invalid_signature", "Invalid webhook", detail, error="Invalid webhook")
+    assert told(answer) == expected
+    assert database is not None
