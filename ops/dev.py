@@ -93,7 +93,7 @@ def _run(stack: LocalStack, console: Console, *, demo: bool, once: bool) -> None
 def _tell_where(stack: LocalStack, console: Console) -> None:
     curl = f'curl -H "Authorization: Bearer {stack.token("demo-user")}" {stack.base_url}/api/v1/credits/balance'
     places = {
-        "Pages": f"{stack.base_url}/settings/sync",
+        "Pages": f"{stack.base_url}/credits",
         "API": f"{stack.base_url}/docs",
         "Tokens": f"{stack.issuer.url()}/  (or: mana-credits token --user NAME --role admin)",
         "Stripe": f"{stack.stripe.url()}/",

@@ -1,5 +1,6 @@
 """What the users' pages send before any script runs."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from flask.testing import FlaskClient
 
 from settings import Settings
 from web.app import create_app
+from web.texts import LANGUAGES
 
 
 @pytest.fixture
@@ -46,6 +48,26 @@ def test_what_an_address_says_is_never_markup(client: FlaskClient) -> None:
     page = client.get('/settings/sync?lang=de&x="><script>alert(1)</script>').text
 
     assert "<script>alert" not in page
+
+
+@pytest.mark.parametrize("code", ["%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "%00", "%FF", "x" * 2_000, "%2E%2E", "🎁"])
+def test_any_code_has_a_page_and_none_is_markup(client: FlaskClient, code: str) -> None:
+    page = client.get(f"/g/{code}")
+
+    assert page.status_code in {200, 404}
+    assert "<script>alert" not in page.text
+    assert client.get(f"/g/{code}/qr.svg").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/credits", "/credits/return", "/gifts", "/g/0"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_is_whole_before_any_script_runs(client: FlaskClient, path: str, language: str) -> None:
+    page = client.get(f"{path}?lang={language}")
+
+    assert page.status_code == 200
+    assert "require-trusted-types-for 'script'" in page.headers["Content-Security-Policy"]
+    assert "<noscript>" in page.text
+    assert not re.search(r" style=| on[a-z]+=|<style|<script(?! type=\"module\" src=)", page.text)
 
 
 def test_the_policy_names_the_sync_server_only_where_it_is_used(client: FlaskClient, settings: Settings) -> None:
