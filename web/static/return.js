@@ -36,14 +36,19 @@ function link(href, key, quiet = false) {
 const toShop = () => link("/credits", "return.shop", true);
 const again = () => h("button", { type: "button", onclick: () => void follow() }, t("return.look"));
 
+/** Tell the balance, if it could be read. */
+function balanceNow() {
+  const { balance: amount, error } = balance.get();
+  return amount === null || error ? "" : t("return.completed.text", { balance: credits(amount) });
+}
+
 /** Show where a purchase is. @param {Purchase} purchase @param {number} waitedMs @returns {Promise<boolean>} Whether to look again. */
 async function tell(purchase, waitedMs) {
   const facts = { credits: credits(purchase.credits), price: euro(purchase.priceEuroCents) };
   switch (purchase.status) {
     case "completed":
       await refresh();
-      show("done", t("return.completed", facts),
-        t("return.completed.text", { balance: credits(balance.get().balance ?? purchase.credits) }), link("/credits", "return.shop"));
+      show("done", t("return.completed", facts), balanceNow(), link("/credits", "return.shop"));
       return false;
     case "pending":
       if (wentBack) {

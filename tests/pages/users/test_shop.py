@@ -1,6 +1,7 @@
 """The shop as people meet it: buying, coming back from Checkout, what was spent where, and the history."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -172,6 +173,8 @@ def test_the_history_is_filtered_by_kind_app_and_days(page: Page, service: Servi
     expect(rows(page)).to_have_count(2)
     page.get_by_label("App", exact=True).select_option("draw")
     expect(rows(page)).to_have_count(1)
+    expect(rows(page)).to_contain_text(["5 for a picture"])
+    page.get_by_label("From", exact=True).fill((datetime.now(UTC) - timedelta(days=1)).date().isoformat())
     expect(rows(page)).to_contain_text(["5 for a picture"])
     page.get_by_label("To", exact=True).fill("2020-01-01")
     expect(page.get_by_text("Nothing here.")).to_be_visible()
