@@ -58,8 +58,8 @@ types: setup ## types
 shape: setup ## who may import whom
 	lint-imports
 
-bench: setup ## measure beside pgbench and print the table
-	python -m bench
+bench: setup ## measure beside pgbench, print the tables, write them into docs/performance.md
+	python -m bench --write
 
 migrate: setup ## bring the database of DATABASE_URL up to date
 	alembic upgrade head

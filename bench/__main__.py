@@ -1,4 +1,4 @@
-"""`make bench`: start the local stack in a directory of its own, measure, print the table, write it to docs."""
+"""`make bench`: start the local stack in a directory of its own, measure, print the tables, write them to docs."""
 
 import os
 import sys
@@ -9,10 +9,12 @@ from typing import Final
 
 from bench import gifts, scenarios
 from bench.ground import Ground, Row
+from bench.renewals import renewals
 from bench.table import as_markdown, print_table, write_into
 from ops.local.stack import LocalStack
 
 DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "performance.md"
+WRITE: Final = "--write"
 SCENARIOS: Final[dict[str, Callable[[Ground], Iterator[Row]]]] = {
     "spending": scenarios.spending,
     "reading": scenarios.reading,
@@ -20,26 +22,33 @@ SCENARIOS: Final[dict[str, Callable[[Ground], Iterator[Row]]]] = {
     "gifts": gifts.gifts,
     "holds": gifts.holds,
     "growth": scenarios.growth,
+    "renewals": renewals,
 }
 
 
-def main(wanted: list[str]) -> None:
-    """Run the scenarios named, or all."""
+def main(words: list[str]) -> None:
+    """Run the scenarios named, or all; with `--write` each one's table in the documentation is written anew."""
+    wanted = [word for word in words if word != WRITE]
     unknown = set(wanted) - set(SCENARIOS)
     if unknown:
         sys.exit(f"Unknown: {', '.join(sorted(unknown))}. There are: {', '.join(SCENARIOS)}")
     seconds = float(os.environ.get("BENCH_SECONDS", "8"))
-    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="mana-bench-") as directory, LocalStack(Path(directory)) as stack:
         ground = Ground(stack, seconds=seconds)
         ground.prepare()
         for name in wanted or SCENARIOS:
-            for row in SCENARIOS[name](ground):
-                rows.append(row)
-                print(f"{row.name}: {row.per_second:,.0f}/s", flush=True)
-    print_table(rows)
-    if not wanted:
-        write_into(DOCUMENT, as_markdown(rows, seconds))
+            rows = list(_told(SCENARIOS[name](ground)))
+            print_table(rows)
+            if WRITE in words:
+                write_into(DOCUMENT, name, as_markdown(rows, seconds))
+        if WRITE in words and ground.plan:
+            write_into(DOCUMENT, "plan", f"```\n{ground.plan}\n```")
+
+
+def _told(rows: Iterator[Row]) -> Iterator[Row]:
+    for row in rows:
+        print(f"{row.name}: {row.per_second:,.0f}/s", flush=True)
+        yield row
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Final
 
 import psycopg
 
-from bench import cpu, load
+from bench import load, processes
 from ops.local.stack import LocalStack
 
 USERS: Final = 10_000
@@ -49,6 +49,9 @@ class Ground:
 
     Args:
         seconds: How long each measurement lasts.
+
+    Attributes:
+        plan: How PostgreSQL finds what is due, once that was looked at.
     """
 
     def __init__(self, stack: LocalStack, *, seconds: float) -> None:
@@ -57,6 +60,7 @@ class Ground:
         self.port = int(stack.env["PORT"])
         self.service_key = stack.env["MANA_SERVICE_KEY"]
         self.database_url = stack.env["DATABASE_URL"]
+        self.plan = ""
 
     def measure(self, name: str, request: Callable[[], bytes], *, connections: int, mode: str = "-N") -> Row:
         """Load the service with requests, with pgbench just before and just after.
@@ -105,7 +109,7 @@ class Ground:
         """CPU used so far by the service's processes, and by PostgreSQL."""
         service = [process.pid for process in self.stack.processes.values() if process.pid]
         postgresql = self.stack.postgres.pid
-        return cpu.seconds_of(*service), cpu.seconds_of(*([postgresql] if postgresql else []))
+        return processes.cpu_seconds(*service), processes.cpu_seconds(*([postgresql] if postgresql else []))
 
     @contextmanager
     def sql(self) -> Iterator[psycopg.Connection]:

@@ -13,7 +13,6 @@ from rich.table import Table
 from bench.ground import Row
 
 HEAD: Final = ("What", "per second", "pgbench", "ratio", "service µs", "PostgreSQL µs", "p50 ms", "p99 ms", "")
-MARK: Final = "<!-- figures -->"
 
 
 def print_table(rows: Sequence[Row]) -> None:
@@ -33,11 +32,12 @@ def as_markdown(rows: Sequence[Row], seconds: float) -> str:
     return "\n".join([told, "", *lines])
 
 
-def write_into(document: Path, figures: str) -> None:
-    """Put the figures between the two marks of a document."""
-    before, _, rest = document.read_text(encoding="utf-8").partition(MARK)
-    _, _, after = rest.partition(MARK)
-    document.write_text(f"{before}{MARK}\n{figures}\n{MARK}{after}", encoding="utf-8")
+def write_into(document: Path, name: str, told: str) -> None:
+    """Put what was found out between the two marks of that name in a document."""
+    mark = f"<!-- {name} -->"
+    before, _, rest = document.read_text(encoding="utf-8").partition(mark)
+    _, _, after = rest.partition(mark)
+    document.write_text(f"{before}{mark}\n{told}\n{mark}{after}", encoding="utf-8")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
