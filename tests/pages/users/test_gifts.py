@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from tests.acceptance.conftest import Service
 from tests.pages.conftest import PATIENCE_MS
@@ -54,7 +54,7 @@ def test_a_gift_is_made_passed_on_and_redeemed(page: Page, friend: Page, service
     friend.get_by_role("button", name="Sign in and redeem").click()
     friend.get_by_label("User id").fill(f"{user}-friend")
     friend.get_by_role("button", name="Sign in").click()
-    friend.get_by_role("button", name="Redeem", exact=True).click()
+    friend.get_by_role("button", name="Redeem", exact=True).dblclick()
     expect(friend.get_by_role("heading", name="50 credits are yours")).to_be_focused()
     expect(friend.get_by_text("Your balance is now 50 credits.")).to_be_visible()
 
@@ -86,6 +86,35 @@ def test_a_gift_taken_back_returns_its_credits(page: Page, friend: Page, service
     assert service.balance(user) == 60
     friend.goto(gift["url"])
     expect(friend.get_by_role("heading", name="Taken back")).to_be_visible()
+
+
+def test_a_gift_is_made_and_taken_back_with_the_keyboard_alone(page: Page, service: Service, user: str) -> None:
+    give(service, user, 60)
+    page.goto("/gifts")
+    sign_in(page, user)
+
+    tab_to(page, page.get_by_label("Credits", exact=True))
+    page.keyboard.type("20")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your gift of 20 credits is ready")).to_be_focused()
+    tab_to(page, created(page).get_by_role("button", name="Take back"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Keep it")).to_be_focused()
+    tab_to(page, page.get_by_role("dialog").get_by_role("button", name="Take back"))
+    page.keyboard.press("Enter")
+
+    expect(created(page)).to_contain_text(["Taken back"])
+    assert service.balance(user) == 60
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until this has the focus."""
+    expect(wanted).to_be_visible()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    pytest.fail(f"{wanted} cannot be reached by keyboard")
 
 
 @pytest.mark.parametrize("press", [
