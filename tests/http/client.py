@@ -1,10 +1,12 @@
 """How the tests speak to the API, and what every refusal of it looks like."""
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import stripe
 from flask import Flask, json
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -22,6 +24,7 @@ from tests.issuer import Issuer
 
 API: Final = "/api/v1"
 JSON: Final = "application/json"
+WEBHOOK_SECRET: Final = "whsec_1"
 PROBLEM: Final = "application/problem+json"
 UUID_TEXT: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 INSTANT_TEXT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -88,6 +91,12 @@ class Api:
     def outside(self) -> Caller:
         """Nobody we know, at the pages outside of the API's base path."""
         return Caller(self._app, {}, base="")
+
+
+def signed(body: str, *, secret: str = WEBHOOK_SECRET, age_s: int = 0) -> str:
+    """Make the header with which Stripe signs an event, seconds ago."""
+    header: str = stripe.WebhookSignature.generate_signature_header(body, secret, int(time.time()) - age_s)
+    return header
 
 
 def bearer(issuer: Issuer, user_id: str, **claims: Any) -> dict[str, str]:

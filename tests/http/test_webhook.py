@@ -5,12 +5,11 @@ import time
 from typing import Any, Final
 
 import pytest
-import stripe
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from domain.store import Database
-from tests.http.client import JSON, Api, problem_of, written
+from tests.http.client import JSON, Api, problem_of, signed, written
 
 EVENT: Final[dict[str, Any]] = {
     "id": "evt_1",
@@ -21,12 +20,6 @@ EVENT: Final[dict[str, Any]] = {
     "data": {"object": {"id": "pi_1", "object": "payment_intent", "amount": 499, "currency": "eur"}},
 }
 BODY: Final = json.dumps(EVENT)
-FIRST_SECRET: Final = "whsec_1"
-
-
-def signed(body: str, *, secret: str = FIRST_SECRET, age_s: int = 0) -> str:
-    header: str = stripe.WebhookSignature.generate_signature_header(body, secret, int(time.time()) - age_s)
-    return header
 
 
 def deliver(api: Api, body: str | bytes, signature: str | None) -> TestResponse:
