@@ -26,7 +26,7 @@ run: setup ## start everything on this machine and buy credits once
 	mana-credits dev
 
 test: setup ## run the tests on real PostgreSQL, Valkey and the local Stripe
-	pytest --ignore=tests/pages
+	pytest --numprocesses 2 --dist loadfile --ignore=tests/pages
 
 test-pages: setup chromium types-pages ## run the tests of the pages in a real browser
 	pytest tests/pages

@@ -1,8 +1,13 @@
 """The command `mana-credits`. Each command is a module of its own, imported when it is used."""
 
 import importlib
+import sys
+from typing import Any
 
 import click
+
+from domain.errors import Busy, Unavailable
+from domain.store import UnfitDatabase
 
 COMMANDS = {
     "audit": "ops.audit:audit",
@@ -36,6 +41,13 @@ class Commands(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a database that cannot be used is said in a line."""
+        try:
+            return super().invoke(ctx)
+        except (Unavailable, Busy, UnfitDatabase) as error:
+            sys.exit(f"{error}: `mana-credits check` tells more")
 
 
 @click.group(cls=Commands)

@@ -11,11 +11,11 @@ from domain.operations.erasure import erase_user
 from domain.rules.addresses import BadAddress
 from domain.units import UserId
 from ops.connection import database, operator
-from ops.jobs import Reason, json_option
+from ops.jobs import Reason, UserIdText, json_option
 
 
 @click.command()
-@click.argument("user_id")
+@click.argument("user_id", type=UserIdText())
 @click.option("--email", help="Also blank gifts that were meant for this address.")
 @click.option("--why", type=Reason(), required=True, help="Why; it is written down, so name nobody in it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

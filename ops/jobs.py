@@ -18,6 +18,7 @@ from domain.operations.jobs import find_job
 from domain.rules.jobs import JobKind, JobState
 from domain.rules.operators import WHY_MAX, JobFilter, age_s, retryable
 from domain.store import Database
+from domain.units import USER_ID_MAX
 from ops import job_tables
 from ops.connection import database, operator, ring
 
@@ -49,6 +50,22 @@ class Reason(click.ParamType[str]):
         if not 1 <= len(value) <= WHY_MAX or "\x00" in value:
             self.fail(f"must be 1 to {WHY_MAX} characters", param, ctx)
         return str(value)
+
+
+class UserIdText(click.ParamType[str]):
+    """A user id: an opaque text of 1 to 128 characters."""
+
+    name = "user"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read a user id."""
+        if not 1 <= len(value) <= USER_ID_MAX or "\x00" in value or not _is_text(value):
+            self.fail(f"must be 1 to {USER_ID_MAX} characters", param, ctx)
+        return str(value)
+
+
+def _is_text(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 _FILTERS: Final = (

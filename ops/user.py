@@ -15,10 +15,11 @@ from domain.rules.purchases import Purchase
 from domain.units import UserId
 from ops.connection import database
 from ops.job_tables import job_json, job_table, moment, transaction_table
+from ops.jobs import UserIdText
 
 
 @click.command()
-@click.argument("user_id")
+@click.argument("user_id", type=UserIdText())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def user(*, user_id: str, as_json: bool) -> None:
     """Show a user: balance, subscription, purchases, gifts, jobs and ledger, of each the latest rows."""

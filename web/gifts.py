@@ -26,7 +26,7 @@ from domain.rules.gifts import Redemption as DomainRedemption
 from domain.units import Credits
 from web.http import auth
 from web.http.api import Answer, Api
-from web.http.guesses import slow_guesses
+from web.http.guesses import slow_for_guessers
 from web.http.idempotency import REPLAYED, client_key
 from web.http.lists import page_of, position, positioned
 from web.http.models import AppId, Instant, Model, Page
@@ -43,7 +43,7 @@ _ENDED: Final = (GiftDepleted, GiftExpired, GiftCancelled)
 
 def _address(told: str) -> str:
     comparable(told)
-    return told
+    return told.strip()
 
 
 EmailText = Annotated[str, StringConstraints(min_length=3, max_length=ADDRESS_MAX), AfterValidator(_address)]
@@ -152,8 +152,7 @@ class CancelledGift(Model):
 @lookups.operation("GET", "/gifts/<ref>", answers=GiftPage, refusals=[NotFound, TooManyRequests])
 def look_up_gift(ref: str) -> GiftPage:
     """Look a gift up by its code, typed in any way."""
-    slow_guesses()
-    with surroundings().database.single() as store:
+    with slow_for_guessers(ref), surroundings().database.single() as store:
         found = acts.look_up(store, ref)
     return GiftPage(
         code=shown(found.code),
@@ -222,10 +221,9 @@ def list_received_gifts(query: Page) -> Answer:
 )
 def redeem_gift(ref: str, body: RedeemGift | None) -> Answer:
     """Redeem a gift by its code, typed in any way. A repeat of the same user brings the first answer again."""
-    slow_guesses()
     source_app_id = body.source_app_id if body else None
     key = client_key("gifts/redeem", code=acts.comparable_code(ref), sourceAppId=source_app_id)
-    with transaction(g.user.id) as store:
+    with slow_for_guessers(ref), transaction(g.user.id) as store:
         recorded = acts.redeem_later(
             store,
             typed=ref,

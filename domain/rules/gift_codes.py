@@ -40,6 +40,12 @@ def parse_code(typed: str) -> str | None:
     return code if is_ours and _checksum(code) == 0 else None
 
 
+def is_unguessable(typed: str) -> bool:
+    """Tell whether a text can be a code of 75 random bits, not a short one and no text that cannot be a code."""
+    code = parse_code(typed)
+    return code is not None and len(code) == RANDOM_LENGTH + 1
+
+
 def shown(code: str) -> str:
     """Write a stored code as people see it: in groups of four; a legacy one in one piece."""
     if len(code) != RANDOM_LENGTH + 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from select import POLLIN, poll
 from typing import Any, cast
 
 import psycopg
@@ -101,6 +102,7 @@ class Database:
             **({"role": APP_ROLE} if as_app else {}),
         }
         event.listen(self._engine, "connect", lambda connection, _record: _prepare(connection, session))
+        event.listen(self._engine, "checkout", _refuse_ended)
 
     @contextmanager
     def begin(self) -> Iterator[Store]:
@@ -158,6 +160,17 @@ class Database:
     def close(self) -> None:
         """Close every idle connection."""
         self._engine.dispose()
+
+
+def _refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Let the pool replace a connection that the server has ended while it was idle: only then is there news on it.
+
+    A look at the socket costs a microsecond; asking the server would cost a round trip.
+    """
+    looking = poll()
+    looking.register(connection.fileno(), POLLIN)
+    if looking.poll(0):
+        raise exc.DisconnectionError
 
 
 def _prepare(connection: Any, session: Mapping[str, str]) -> None:

@@ -230,9 +230,12 @@ def take_silent(store: Store, *, most: int) -> dict[Queue, list[UUID]]:
 
 
 def oldest_pending_age(store: Store, queue: Queue) -> timedelta | None:
-    """Tell how long the oldest due job of a queue has been waiting; nothing if none is."""
-    due = (jobs.c.state == "pending", jobs.c.next_at <= _now, jobs.c.queue == queue.value)
-    age: timedelta | None = store.run(select(_now - func.min(jobs.c.created_at)).where(*due)).scalar()
+    """Tell how long the oldest due job of a queue has been waiting for a worker; nothing if none is.
+
+    A job that a worker has in hand does not wait, and one that rested after a failed try waits since its rest is over.
+    """
+    due = (jobs.c.state == "pending", jobs.c.next_at <= _now, jobs.c.queue == queue.value, _free)
+    age: timedelta | None = store.run(select(_now - func.min(jobs.c.next_at)).where(*due)).scalar()
     return age
 
 

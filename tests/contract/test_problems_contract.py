@@ -111,7 +111,10 @@ def test_a_body_that_is_not_json(anna: Caller) -> None:
 
     assert told(broken) == problem(400, *INVALID, "The body is not valid JSON")
     assert told(undeclared) == problem(
-        415, "unsupported_media_type", "Unsupported media type", "The body must be application/json"
+        415,
+        "unsupported_media_type",
+        "Unsupported media type",
+        "The body must be application/json in UTF-8, not compressed",
     )
 
 

@@ -138,7 +138,7 @@ def test_a_header_that_is_no_bearer_token_is_refused(app: Flask, issuer: Issuer,
         {"aud": "MANA"},
         {"aud": 5},
     ],
-    ids=lambda claims: "-".join(claims),
+    ids="-".join,
 )
 def test_a_token_with_a_claim_missing_or_wrong_is_refused(api: Api, issuer: Issuer, claims: dict[str, Any]) -> None:
     told = {name: value for name, value in claims_of(issuer, **claims).items() if value is not None}

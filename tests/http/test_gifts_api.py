@@ -94,6 +94,9 @@ def test_refusals_over_http(
 
     assert told(redeem(client, anna, for_friend["code"])) == (400, "gift_own")
     assert told(redeem(client, unverified, for_friend["code"])) == (400, "gift_not_for_you")
+    for verified in ("false", 0, "no"):
+        odd = bearer(issuer, "carl", email="friend@x.de", email_verified=verified)
+        assert told(redeem(client, odd, for_friend["code"])) == (400, "gift_not_for_you")
     assert client.get(late.headers["Location"], headers=ben).json["problem"]["status"] == 400  # type: ignore[index]
     assert told(redeem(client, ben, "nonsense")) == (404, "not_found")
     assert told(client.delete(f"{API}/gifts/{for_friend['id']}", headers=ben)) == (404, "not_found")

@@ -11,14 +11,15 @@ from flask.testing import FlaskClient
 from domain.store import Database
 from ops.local.valkey import Valkey
 from settings import Settings
-from tests.http.client import API, make_gift
+from tests.http.client import API, bearer, make_gift
+from tests.issuer import Issuer
 from web.app import create_app
 
 
 def test_guesses_of_one_address_and_of_one_user_are_slowed_down_and_finders_are_not(
-    client: FlaskClient, anna: dict[str, str], ben: dict[str, str]
+    client: FlaskClient, issuer: Issuer, anna: dict[str, str], ben: dict[str, str]
 ) -> None:
-    gift = make_gift(client, anna)
+    gift, cleo = make_gift(client, anna), bearer(issuer, "cleo")
     for _ in range(50):
         assert client.get(f"{API}/gifts/{gift['code']}").status_code == 200
     misses = [client.get(f"{API}/gifts/ABC234").status_code for _ in range(40)]
@@ -33,8 +34,11 @@ def test_guesses_of_one_address_and_of_one_user_are_slowed_down_and_finders_are_
     assert misses == [404] * 30 + [429] * 10
     assert refused.mimetype == "application/problem+json"
     assert 1 <= int(refused.headers["Retry-After"]) <= 61
-    assert client.get(f"{API}/gifts/{gift['code']}").status_code == 429
-    assert client.get(f"{API}/gifts/{gift['code']}", **elsewhere).status_code == 200
+    # Who has a long code has not guessed it, whoever else is behind the same address.
+    assert client.get(f"{API}/gifts/{gift['code']}").status_code == 200
+    assert client.post(f"{API}/gifts/{gift['code']}/redeem", headers=cleo).status_code == 202
+    assert client.get(f"{API}/gifts/{gift['code'][::-1]}").status_code == 429
+    assert client.get(f"{API}/gifts/ABC234", **elsewhere).status_code == 404
     assert [answer.status_code for answer in theirs] == [404] * 10 + [429] * 2
 
 

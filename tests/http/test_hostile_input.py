@@ -3,7 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -19,6 +19,7 @@ from tests.http.client import JSON, Api, Caller, check_problem, offer, problem_o
 from tests.http.conftest import Server
 from tests.issuer import Issuer
 from web.app import create_app
+from web.http import body
 
 REFUSED: Final = (400, 401, 404, 413, 415, 422)
 
@@ -546,3 +547,39 @@ def test_a_method_that_is_not_there_is_told_which_are(server: Server) -> None:
 
     assert answer.headers["Allow"] == "OPTIONS, POST"
     assert told["title"] == "Method not allowed"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "headers"),
+    [
+        ("application/json; charset=utf-16", {}),
+        ("application/json", {"Content_Encoding": "gzip"}),
+    ],
+)
+def test_a_body_in_another_encoding_is_refused(api: Api, content_type: str, headers: dict[str, str]) -> None:
+    use = '{"amount": 1, "appId": "chat", "description": "x"}'
+
+    answer = api.user().call("POST", "/credits/use", data=use, content_type=content_type, headers=headers)
+
+    problem_of(answer, 415, "unsupported_media_type")
+
+
+def test_numbers_that_the_database_writes_out_count_as_long_as_they_are(api: Api) -> None:
+    use = {"amount": 1, "appId": "chat", "description": "x"}
+
+    problem_of(api.user().post("/credits/use", use | {"metadata": {str(n): 1e300 for n in range(20)}}), 400)
+    problem_of(api.user().post("/credits/use", use | {"metadata": {"n": [1e300, {"m": 1.5}]}}), 402)
+
+
+def test_bodies_that_do_not_come_keep_nobody_from_reading(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "READING_WAIT_S", 0.01)
+    with ExitStack() as slow:
+        for _ in range(body.READING_MAX):
+            slow.enter_context(body._reading)  # noqa: SLF001 - as a client holds one that sends nothing
+
+        refused = api.user().post("/credits/use", {"amount": 1, "appId": "chat", "description": "x"})
+        answered = api.user().get("/credits/balance")
+
+    problem_of(refused, 503, "busy")
+    assert answered.status_code == 200
+    problem_of(api.user().post("/credits/use", {"amount": 1, "appId": "chat", "description": "x"}), 402)

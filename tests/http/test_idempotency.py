@@ -67,6 +67,11 @@ def test_a_key_is_the_same_in_header_and_body_quoted_or_bare(api: Api, database:
         assert without_message(again) == first.get_json()
 
 
+@pytest.mark.parametrize("header", ['"k', 'k"', '"'])
+def test_a_key_with_one_quote_is_refused(api: Api, header: str) -> None:
+    problem_of(api.user().post("/credits/use", USE, Idempotency_Key=header), 400, "validation_error")
+
+
 def test_the_same_key_in_both_places_is_one_key(api: Api, database: Database) -> None:
     give(database, "anna", 100)
 

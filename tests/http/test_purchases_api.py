@@ -323,9 +323,9 @@ def test_waiting_ends_with_202_when_the_job_is_not_done_in_time(api: Api, starte
     assert answer.headers["Preference-Applied"] == "wait=1"
 
 
-@pytest.mark.parametrize(("queue", "waits"), [("default", "not"), ("renewals", "waits")])
-def test_nobody_waits_behind_a_long_queue_and_a_wave_of_renewals_is_another_queue(
-    api: Api, database: Database, starter: Offer, queue: str, waits: str
+@pytest.mark.parametrize(("others", "waits"), [("default", "not"), ("default in hand", "waits"), ("renewals", "waits")])
+def test_nobody_waits_behind_a_long_queue_and_a_job_in_hand_or_a_wave_of_renewals_is_none(
+    api: Api, database: Database, starter: Offer, others: str, waits: str
 ) -> None:
     with database.single() as store:
         store.run(
@@ -334,8 +334,10 @@ def test_nobody_waits_behind_a_long_queue_and_a_wave_of_renewals_is_another_queu
                 " SELECT gen_random_uuid(), 'renew', :queue, 'old', '{}', at, at, at"
                 " FROM (SELECT now() - interval '1 minute' AS at) AS old"
             ),
-            {"queue": queue},
+            {"queue": others.split(maxsplit=1)[0]},
         )
+        if "in hand" in others:
+            store.run(text("UPDATE jobs.jobs SET lease_token = id, leased_until = now() + interval '1 minute'"))
     began = time.monotonic()
 
     accepted(api.user().post(PURCHASE, starter.body, Prefer="wait=2"))

@@ -1,6 +1,7 @@
 """The door to PostgreSQL: what it refuses, and what it says when PostgreSQL cannot serve."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -74,7 +75,7 @@ def test_a_pool_in_use_is_busy(database_url: str) -> None:
         pass
 
 
-def test_connections_that_were_cut_are_unavailable_once_and_then_made_anew(
+def test_connections_that_the_server_ended_while_they_were_idle_are_made_anew_unnoticed(
     database: Database, database_url: str
 ) -> None:
     def hold_one(_: int) -> None:
@@ -88,8 +89,7 @@ def test_connections_that_were_cut_are_unavailable_once_and_then_made_anew(
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
 
-    with pytest.raises(Unavailable), database.single() as store:
-        spending.balance(store, user_id=UserId("anna"), now=NOW)
+    time.sleep(0.1)  # until their ends have arrived
     for _ in range(8):
         hold_one(0)
 

@@ -27,7 +27,7 @@ class User:
 
     Attributes:
         email: Lower or mixed case, as the issuer wrote it.
-        email_verified: False only if the issuer says so.
+        email_verified: Whether the issuer says so, or says nothing of it.
     """
 
     id: UserId
@@ -107,7 +107,7 @@ def _user(claims: dict[str, Any]) -> User:
     return User(
         id=UserId(subject),
         email=email if isinstance(email, str) and _storable(email) else None,
-        email_verified=claims.get("email_verified") is not False,
+        email_verified=claims.get("email_verified", True) is True,
         name=name if isinstance(name, str) and _storable(name) else None,
         is_admin=claims.get("role") == "admin",
     )

@@ -1,17 +1,26 @@
 """Reading a JSON body: strictly, within bounds, with the traps of JSON closed."""
 
 import json
+import threading
 from typing import Any, Final, NoReturn, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from domain.errors import Busy
 from web.http.problems import BadRequest
 
 T = TypeVar("T", bound=BaseModel)
 
+READING_MAX: Final = 16
+"""How many threads of this process may read bodies: half of them. A client that sends slowly holds one of these, and
+keeps nobody from asking what needs no body."""
+
+READING_WAIT_S: Final = 0.5
+
 _ESCAPE: Final = b"\\u"
+_reading: Final = threading.BoundedSemaphore(READING_MAX)
 
 
 def read_body(model: type[T], *, optional: bool = False) -> T:
@@ -27,8 +36,8 @@ def read_body(model: type[T], *, optional: bool = False) -> T:
     raw = read_raw()
     if optional and not raw:
         raw = b"{}"
-    elif request.mimetype != "application/json":
-        raise UnsupportedMediaType("The body must be application/json")
+    elif request.mimetype != "application/json" or _is_encoded():
+        raise UnsupportedMediaType("The body must be application/json in UTF-8, not compressed")
     refuse_traps(raw)
     try:
         return model.model_validate_json(raw, by_alias=True, by_name=False)
@@ -41,12 +50,24 @@ def read_raw() -> bytes:
 
     Raises:
         RequestEntityTooLarge: it is larger than this request allows.
+        Busy: too many other bodies have begun and not ended.
     """
-    raw = request.get_data(cache=False)
+    if not _reading.acquire(timeout=READING_WAIT_S):
+        raise Busy("too many bodies are on their way")
+    try:
+        raw = request.get_data(cache=False)
+    finally:
+        _reading.release()
     # A body sent in chunks has no length beforehand; werkzeug cuts it off at the bound instead of refusing it.
     if request.content_length is None and len(raw) == request.max_content_length:
         raise RequestEntityTooLarge
     return raw
+
+
+def _is_encoded() -> bool:
+    """Tell whether the body is declared to be something else than plain UTF-8."""
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    return charset not in {"utf-8", "utf8"} or request.headers.get("Content-Encoding", "identity") != "identity"
 
 
 def invalid(error: ValidationError, where: str) -> BadRequest:

@@ -5,7 +5,8 @@ refuses writes, each process still counts for itself. The limit never opens and 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -14,6 +15,8 @@ from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RequestLimit
 from limits.storage import MemoryStorage, RedisStorage, Storage
 
+from domain.errors import NotFound
+from domain.rules.gift_codes import is_unguessable
 from web.http.problems import TooManyRequests
 
 PER_ADDRESS: Final = "30 per minute; 300 per hour"
@@ -123,7 +126,7 @@ def install(app: Flask, redis_url: str, *, only: Sequence[str]) -> None:
     """Count for this application.
 
     Args:
-        only: The blueprints whose views call `slow_guesses`. The library hooks itself around every request of the
+        only: The blueprints whose views call `slow_for_guessers`. The library hooks itself around every request of the
             application, which costs each 50 µs; its hooks are moved to where they are needed.
     """
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {"redis_url": redis_url}
@@ -139,13 +142,28 @@ def install(app: Flask, redis_url: str, *, only: Sequence[str]) -> None:
             hooks.setdefault(blueprint, []).append(hook)
 
 
-@_by_address
-@_by_user
-def slow_guesses() -> None:
-    """Refuse a caller who has guessed too often. Call it in a view before it looks a code up.
+@contextmanager
+def slow_for_guessers(typed: str) -> Iterator[None]:
+    """Slow down whoever guesses codes, and nobody else behind the same address.
 
-    If the answer of the request is 404, that counts as a miss.
+    Who has a code of 75 random bits has not guessed it: whether it is there is looked up first. All other texts, and
+    the short codes of an earlier service, are counted before they are looked up. An answer of 404 is a miss.
 
     Raises:
         TooManyRequests: too many misses of this address or this user.
     """
+    guessable = not is_unguessable(typed)
+    if guessable:
+        _count_a_miss()
+    try:
+        yield
+    except NotFound:
+        if not guessable:
+            _count_a_miss()
+        raise
+
+
+@_by_address
+@_by_user
+def _count_a_miss() -> None:
+    """Count this request if its answer is 404, and refuse it if there were too many of them."""

@@ -41,4 +41,6 @@ def _unquoted(header: str | None) -> str | None:
     told = header.strip()
     if len(told) >= 2 and told[0] == told[-1] == '"':  # noqa: PLR2004 - both quotes
         return told[1:-1]
+    if '"' in told[:1] + told[-1:]:
+        raise BadRequest("An Idempotency-Key has two quotes or none")
     return told

@@ -1,6 +1,7 @@
 """The base of every body, query and answer: camelCase outside, snake_case inside, nothing unknown, nothing coerced."""
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -43,8 +44,19 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
+def _zeros(value: Any) -> int:
+    """Count the zeros that PostgreSQL writes where JSON has an exponent: 1e300 is 301 digits to it."""
+    if isinstance(value, float):
+        return abs(math.frexp(value)[1]) * 3 // 10
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return 0
+    return sum(_zeros(member) for member in value)
+
+
 def _small(metadata: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(metadata).encode()) > METADATA_BYTES_MAX:
+    if len(json.dumps(metadata).encode()) + _zeros(metadata) > METADATA_BYTES_MAX:
         raise ValueError(f"must be at most {METADATA_BYTES_MAX} bytes of JSON")
     return metadata
 
