@@ -92,7 +92,7 @@ def app(settings: Settings, database: Database) -> Iterator[Flask]:
     """The web application on this test's database."""
     made = create_app(settings)
     yield made
-    made.extensions["mana_credits"].database.close()
+    made.extensions["mana_credits"].close()
     assert database is not None
 
 

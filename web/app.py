@@ -9,6 +9,7 @@ from werkzeug.routing import BaseConverter, ValidationError
 
 import settings as environment
 from domain.store import Database
+from domain.store.group_commit import GroupCommit
 from domain.units import USER_ID_MAX
 from telemetry import configure_logging
 from web import (
@@ -32,7 +33,7 @@ from web.http import guesses, problems, requests
 from web.http.api import Api
 from web.http.auth import Tokens
 from web.http.jwks import IssuerKeys
-from web.http.surroundings import EXTENSION, Surroundings
+from web.http.surroundings import EXTENSION, Surroundings, statement
 from web.http.turns import Turns
 from web.http.waiting import WaitingRoom
 from web.openapi import build
@@ -122,6 +123,7 @@ def _surroundings(settings: environment.Settings) -> Surroundings:
         bell=Bell(settings.redis_url),
         tokens=Tokens(IssuerKeys(f"{settings.auth_url}/api/auth/jwks"), issuer=settings.auth_url),
         turns=Turns(),
+        group_commit=GroupCommit(settings.database_url, alone=statement),
         waiting_room=WaitingRoom(database),
         openapi=build(APIS),
     )

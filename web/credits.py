@@ -17,7 +17,7 @@ from web.http.api import Answer, Api
 from web.http.idempotency import REPLAYED, client_key
 from web.http.lists import bad_cursor, decode, page_of
 from web.http.models import Amount, AppId, Description, KeyText, Metadata, Model, Page
-from web.http.surroundings import statement
+from web.http.surroundings import append, statement
 
 api = Api("credits", auth.user)
 
@@ -74,18 +74,15 @@ def use_credits(body: Use) -> Answer:
     """Spend credits."""
     amount = body.cost
     key = client_key("use", body_key=body.idempotency_key, **facts_of(body))
-    with statement(g.user.id) as store:
-        appended = spending.spend(
-            store,
-            user_id=g.user.id,
-            amount=amount,
-            app_id=body.app_id,
-            description=body.description,
-            metadata=body.noted,
-            key=key,
-            now=datetime.now(UTC),
-        )
-    return used(appended)
+    usage = spending.usage(
+        user_id=g.user.id,
+        amount=amount,
+        app_id=body.app_id,
+        description=body.description,
+        metadata=body.noted,
+        key=key,
+    )
+    return used(append(usage))
 
 
 def used(appended: Appended) -> Answer:

@@ -12,7 +12,7 @@ from web.http import auth
 from web.http.api import Answer, Api
 from web.http.idempotency import REPLAYED, client_key
 from web.http.models import Amount, AppId, Description, Instant, Metadata, Model, UserIdText
-from web.http.surroundings import statement
+from web.http.surroundings import append, statement
 
 api = Api("internal", auth.service, prefix="/api/v1/internal")
 
@@ -73,37 +73,30 @@ def use_credits_of_user(body: UseFor) -> Answer:
     """Spend a user's credits."""
     amount = body.cost
     key = client_key("internal/use", body_key=body.idempotency_key, **facts_of(body))
-    user_id = UserId(body.user_id)
-    with statement(user_id) as store:
-        appended = spending.spend(
-            store,
-            user_id=user_id,
-            amount=amount,
-            app_id=body.app_id,
-            description=body.description,
-            metadata=body.noted,
-            key=key,
-            now=datetime.now(UTC),
-        )
-    return used(appended)
+    usage = spending.usage(
+        user_id=UserId(body.user_id),
+        amount=amount,
+        app_id=body.app_id,
+        description=body.description,
+        metadata=body.noted,
+        key=key,
+    )
+    return used(append(usage))
 
 
 @api.operation("POST", "/credits/refund", answers=Refunded, refusals=[KeyReused], keyed=True)
 def refund_credits(body: Refund) -> Answer:
     """Give credits back to a user."""
     key = client_key("internal/refund", **facts_of(body))
-    user_id = UserId(body.user_id)
-    with statement(user_id) as store:
-        appended = spending.refund(
-            store,
-            user_id=user_id,
-            amount=Credits(body.amount),
-            app_id=body.app_id,
-            description=body.description,
-            metadata=body.metadata,
-            key=key,
-            now=datetime.now(UTC),
-        )
+    refund = spending.refund(
+        user_id=UserId(body.user_id),
+        amount=Credits(body.amount),
+        app_id=body.app_id,
+        description=body.description,
+        metadata=body.metadata,
+        key=key,
+    )
+    appended = append(refund)
     transaction = Transaction.model_validate(appended.transaction)
     refunded = Refunded(transaction=transaction, new_balance=RefundedBalance(balance=appended.balance.balance))
     return Answer(body=refunded, headers=REPLAYED if appended.replayed else {})

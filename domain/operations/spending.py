@@ -8,7 +8,6 @@ from domain.ids import new_id
 from domain.rules.idempotency import ClientKey
 from domain.rules.ledger import (
     WHOLE_HISTORY,
-    Appended,
     Balance,
     BalanceRow,
     HistoryFilter,
@@ -20,8 +19,7 @@ from domain.store import Store, ledger
 from domain.units import Credits, UserId
 
 
-def spend(
-    store: Store,
+def usage(
     *,
     user_id: UserId,
     amount: Credits,
@@ -29,20 +27,14 @@ def spend(
     description: str,
     metadata: Mapping[str, Any] | None,
     key: ClientKey | None,
-    now: datetime,
-) -> Appended:
-    """Take credits from a user, once per key.
+) -> Movement:
+    """Tell how credits move that a user spends, once per key.
 
     Args:
         amount: Credits to take, 1 to `AMOUNT_MAX`.
         app_id: The app they are spent in.
-        now: Aware UTC time stamped on the transaction.
-
-    Raises:
-        InsufficientCredits: the balance is smaller than `amount`.
-        KeyReused: the key came before, with another request.
     """
-    movement = Movement(
+    return Movement(
         user_id=user_id,
         type=TransactionType.USAGE,
         amount=-amount,
@@ -52,11 +44,9 @@ def spend(
         metadata=metadata,
         **_keyed(key),
     )
-    return ledger.append(store, movement, now=now)
 
 
 def refund(
-    store: Store,
     *,
     user_id: UserId,
     amount: Credits,
@@ -64,17 +54,13 @@ def refund(
     description: str,
     metadata: Mapping[str, Any] | None,
     key: ClientKey | None,
-    now: datetime,
-) -> Appended:
-    """Give credits back that an app had taken, once per key.
+) -> Movement:
+    """Tell how credits move that an app gives back, once per key.
 
     Args:
         amount: Credits to give, 1 to `AMOUNT_MAX`.
-
-    Raises:
-        KeyReused: the key came before, with another request.
     """
-    movement = Movement(
+    return Movement(
         user_id=user_id,
         type=TransactionType.REFUND,
         amount=amount,
@@ -84,7 +70,6 @@ def refund(
         metadata=metadata,
         **_keyed(key),
     )
-    return ledger.append(store, movement, now=now)
 
 
 def balance(store: Store, *, user_id: UserId, now: datetime) -> Balance:

@@ -50,9 +50,14 @@ class Store:
         """Run SQL (`%(name)s`) that returns nothing, past SQLAlchemy."""
         _driver(self._connection).execute(sql, dict(values))
 
-    def rows_on_driver(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Run SQL (`%(name)s`) that returns any number of rows, past SQLAlchemy: for bulk work with arrays."""
-        return _driver(self._connection).execute(sql, dict(values)).fetchall()
+    def rows_on_driver(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """Run SQL (`%(name)s`) that returns any number of rows, past SQLAlchemy: for bulk work.
+
+        Returns:
+            Named tuples.
+        """
+        cursor = _driver(self._connection).cursor(row_factory=namedtuple_row)
+        return cursor.execute(sql, dict(values)).fetchall()
 
     def allow_s(self, seconds: int) -> None:
         """Let the statements of this transaction take longer than the process allows: for work that reads much."""
@@ -145,11 +150,12 @@ class Database:
                 yield connection
         except exc.TimeoutError as error:  # the pool's
             raise Busy("no database connection came free in time") from error
+        except exc.InvalidRequestError as error:
+            if connected:
+                raise
+            raise Unavailable("connections end as soon as they are opened") from error
         except (exc.DBAPIError, psycopg.Error) as error:
-            refusal = _refusal(error)
-            if isinstance(refusal, Unavailable) and connected:
-                self._engine.dispose()  # this connection broke: the other idle ones are gone as well
-            raise refusal from error
+            raise _refusal(error) from error
 
     @property
     def pool_use(self) -> tuple[int, int]:
@@ -163,13 +169,14 @@ class Database:
 
 
 def _refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:
-    """Let the pool replace a connection that the server has ended while it was idle: only then is there news on it.
+    """Let the pool replace a connection that broke, or that the server ended while it was idle: else there is no news.
 
     A look at the socket costs a microsecond; asking the server would cost a round trip.
     """
     looking = poll()
-    looking.register(connection.fileno(), POLLIN)
-    if looking.poll(0):
+    if not connection.closed:
+        looking.register(connection.fileno(), POLLIN)
+    if connection.closed or looking.poll(0):
         raise exc.DisconnectionError
 
 

@@ -1,7 +1,9 @@
 """The ledger: balances, and the transactions that made them."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -74,43 +76,50 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
             raise KeyReused
 
 
-_APPEND_ALL: Final = """
-SELECT made.outcome, made.id
-FROM unnest(%(ids)b::uuid[], %(user_ids)b::text[], %(types)b::text[], %(amounts)b::bigint[], %(app_ids)b::text[],
-            %(counterparties)b::text[], %(descriptions)b::text[], %(metadata)b::jsonb[], %(movement_keys)b::text[])
-     AS asked (id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key)
+_APPEND_TOGETHER: Final = """
+SELECT place, outcome, made.id, seq, balance_before, balance_after, total_earned, total_spent, created_at
+FROM jsonb_to_recordset(%(asked)s) AS asked (
+    place int, id uuid, user_id text, type text, amount bigint, app_id text, counterparty text, description text,
+    metadata jsonb, movement_key text, idempotency_key text, request_hash bytea)
 CROSS JOIN LATERAL credits.append(
-    asked.id, asked.user_id, asked.type, asked.amount, asked.app_id, asked.counterparty, asked.description,
-    asked.metadata, asked.movement_key, NULL, NULL, %(now)s) AS made
+    asked.id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key, idempotency_key,
+    request_hash, %(now)s) AS made
 """
+
+
+def append_together(store: Store, movements: Sequence[Movement], *, now: datetime) -> list[Appended | None]:
+    """Move the credits of many users, and of one user many times, in one statement: all that are not refused, or none.
+
+    The balances are locked in the order of their users, so that two such statements never wait for each other.
+
+    Returns:
+        What came of each movement, in the order given; nothing for one that was refused or written before: `append`
+        tells which.
+    """
+    asked = [{"place": place, "id": new_id(), **vars(movement)} for place, movement in enumerate(movements)]
+    asked.sort(key=itemgetter("user_id"))
+    written: list[Appended | None] = [None] * len(movements)
+    for made in store.rows_on_driver(_APPEND_TOGETHER, {"asked": Jsonb(asked, _as_json), "now": now}):
+        if made.outcome == "appended":
+            written[made.place] = Appended(transaction=_written(movements[made.place], made), replayed=False)
+    return written
 
 
 def append_all(store: Store, movements: Sequence[Movement], *, now: datetime) -> list[UUID]:
     """Move the credits of many users in one statement, all or none, and return the transactions' ids in that order.
 
-    Args:
-        movements: At most one a user, in the order of their users, whose balances are locked and known to suffice.
-
     Raises:
-        BulkRefused: one of them could not be written; the caller's transaction must end.
+        BulkRefused: one of them was not written; the caller's transaction must end.
     """
-    asked = {
-        "ids": [new_id() for _ in movements],
-        "user_ids": [movement.user_id for movement in movements],
-        "types": [movement.type.value for movement in movements],
-        "amounts": [movement.amount for movement in movements],
-        "app_ids": [movement.app_id for movement in movements],
-        "counterparties": [movement.counterparty for movement in movements],
-        "descriptions": [movement.description for movement in movements],
-        "metadata": [Jsonb(movement.metadata) for movement in movements],
-        "movement_keys": [movement.movement_key for movement in movements],
-        "now": now,
-    }
-    made = store.rows_on_driver(_APPEND_ALL, asked)
-    refused = [outcome for outcome, _ in made if outcome not in {"appended", "replayed"}]
-    if refused or len(made) != len(movements):
-        raise BulkRefused(f"{len(refused)} of {len(movements)} movements were refused")
-    return [transaction_id for _, transaction_id in made]
+    written = [made.transaction.id for made in append_together(store, movements, now=now) if made is not None]
+    if len(written) != len(movements):
+        raise BulkRefused(f"{len(movements) - len(written)} of {len(movements)} movements were refused")
+    return written
+
+
+def _as_json(asked: Any) -> str:
+    """Write movements as JSON, with ids and hashes as PostgreSQL reads them."""
+    return json.dumps(asked, default=lambda value: f"\\x{value.hex()}" if isinstance(value, bytes) else str(value))
 
 
 class BulkRefused(Exception):

@@ -9,7 +9,7 @@ from domain.operations import gifts, holds, spending
 from domain.operations.grants import grant
 from domain.operations.usage import count_usage
 from domain.rules.gifts import Gift
-from domain.store import Database
+from domain.store import Database, ledger
 from domain.units import Credits, UserId
 from tests.conftest import at_once, give
 from tests.gift_acts import ANNA, BEN, balance, cancel, commit, hold, make_gift, now, redeem
@@ -132,14 +132,16 @@ def test_two_hundred_commits_and_two_hundred_uses_add_up(database: Database) -> 
 
 def use(database: Database) -> None:
     with database.single() as store:
-        spending.spend(
+        ledger.append(
             store,
-            user_id=ANNA,
-            amount=Credits(1),
-            app_id="chat",
-            description="A question",
-            metadata=None,
-            key=None,
+            spending.usage(
+                user_id=ANNA,
+                amount=Credits(1),
+                app_id="chat",
+                description="A question",
+                metadata=None,
+                key=None,
+            ),
             now=now(),
         )
 

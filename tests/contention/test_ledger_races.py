@@ -10,7 +10,7 @@ from domain.operations import purchases, spending
 from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.ledger import Appended
 from domain.rules.purchases import PaymentFact, PaymentOutcome
-from domain.store import Database
+from domain.store import Database, ledger
 from domain.store import packages as package_rows
 from domain.units import Credits, EuroCents, UserId
 from tests.conftest import NOW, at_once, give
@@ -21,14 +21,16 @@ ANNA = UserId("anna")
 def spend(database: Database, user_id: UserId, amount: int, key: str | None = None) -> Appended:
     client_key = ClientKey(route="use", value=key, request_hash=fingerprint(amount=amount)) if key else None
     with database.single() as store:
-        return spending.spend(
+        return ledger.append(
             store,
-            user_id=user_id,
-            amount=Credits(amount),
-            app_id="chat",
-            description="A question",
-            metadata=None,
-            key=client_key,
+            spending.usage(
+                user_id=user_id,
+                amount=Credits(amount),
+                app_id="chat",
+                description="A question",
+                metadata=None,
+                key=client_key,
+            ),
             now=NOW,
         )
 

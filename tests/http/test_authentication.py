@@ -465,5 +465,5 @@ def test_one_application_does_not_know_the_keys_of_another(app: Flask, settings:
     assert Caller(app, {"Authorization": f"Bearer {issuer.token('anna')}"}).get(BALANCE).status_code == 200
     assert Caller(other, {"Authorization": f"Bearer {issuer.token('anna')}"}).get(BALANCE).status_code == 200
 
-    other.extensions["mana_credits"].database.close()
+    other.extensions["mana_credits"].close()
     assert issuer.fetches == 2

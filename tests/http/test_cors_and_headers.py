@@ -162,4 +162,4 @@ def test_an_application_without_origins_tells_no_origin_anything(settings: Setti
     answer = Api(app, issuer).nobody().call("OPTIONS", "/credits/use", headers={"Origin": APP, **PREFLIGHT})
 
     assert cors_of(answer) == {}
-    app.extensions["mana_credits"].database.close()
+    app.extensions["mana_credits"].close()

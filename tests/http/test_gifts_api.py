@@ -153,7 +153,7 @@ def test_the_log_names_no_code_no_person_and_no_address(
     assert "request" in text
     for secret in (gift["code"], gift["code"].replace("-", ""), "friend@x.de", "anna@x.de", '"anna"', "Secret"):
         assert secret.lower() not in text
-    made.extensions["mana_credits"].database.close()
+    made.extensions["mana_credits"].close()
 
 
 def test_gifts_have_one_template_in_the_openapi_document(client: FlaskClient) -> None:

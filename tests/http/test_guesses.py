@@ -77,5 +77,5 @@ def test_processes_count_guesses_together_and_a_redis_that_refuses_writes_opens_
     assert together == 429
     assert alone == [404] * 30 + [429]
     for app in (first, second):
-        app.extensions["mana_credits"].database.close()
+        app.extensions["mana_credits"].close()
     assert database is not None

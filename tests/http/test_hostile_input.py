@@ -118,7 +118,7 @@ def whole_house(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[H
     app, database = create_app(settings), Database(sqlalchemy_url(url))
     give(database, "anna", 10_000_000)
     yield House(api=Api(app, issuer), database=database, package_id=offer(database))
-    app.extensions["mana_credits"].database.close()
+    app.extensions["mana_credits"].close()
     database.close()
     postgres.drop_database("test_hostile")
 

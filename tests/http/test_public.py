@@ -35,7 +35,7 @@ def asked_with(settings: Settings, path: str) -> tuple[int, str]:
     """Ask an application of these settings; returns status and body."""
     app = create_app(settings)
     answer = Caller(app, {}, base="").get(path)
-    app.extensions["mana_credits"].database.close()
+    app.extensions["mana_credits"].close()
     return answer.status_code, answer.get_data(as_text=True)
 
 

@@ -14,12 +14,12 @@ from sqlalchemy import text
 
 from domain.operations.audit import violations
 from domain.operations.purchases import attach_payment, settle_payment, start_purchase
-from domain.operations.spending import spend
+from domain.operations.spending import usage
 from domain.operations.takebacks import note_takeback
 from domain.rules.bookkeeping import Standing
 from domain.rules.purchases import PaymentFact, PaymentOutcome, StripeObjects
 from domain.rules.takebacks import Takeback, TakebackFact, TakebackKind, TakebackState
-from domain.store import Database
+from domain.store import Database, ledger
 from domain.units import Credits, EuroCents, UserId
 from ops.cli import main
 from settings import Settings
@@ -138,14 +138,16 @@ def test_the_books_of_a_period_are_written_as_csv(database: Database, tmp_path: 
     buy(database, "anna")
     give(database, "ben", 200)
     with database.begin() as store:
-        spend(
+        ledger.append(
             store,
-            user_id=UserId("anna"),
-            amount=Credits(300),
-            app_id="chat",
-            description="=1+1",
-            metadata=None,
-            key=None,
+            usage(
+                user_id=UserId("anna"),
+                amount=Credits(300),
+                app_id="chat",
+                description="=1+1",
+                metadata=None,
+                key=None,
+            ),
             now=NOW,
         )
 
@@ -162,9 +164,9 @@ def test_the_books_of_a_period_are_written_as_csv(database: Database, tmp_path: 
     assert summary["closing deferred revenue (cents)"] == 749  # 900 of 1200 credits, 998 cents paid: 748.5
     assert summary["earned in the period (cents)"] == 499 + 499 - 749
     with (tmp_path / "ledger.csv").open(encoding="utf-8") as opened:
-        ledger = list(csv.DictReader(opened))
-    assert [row["amount"] for row in ledger] == ["500", "-300", "200"]
-    assert ledger[1]["description"] == "'=1+1"
+        rows = list(csv.DictReader(opened))
+    assert [row["amount"] for row in rows] == ["500", "-300", "200"]
+    assert rows[1]["description"] == "'=1+1"
     with (tmp_path / "purchases.csv").open(encoding="utf-8") as opened:
         assert [row["price_euro_cents"] for row in csv.DictReader(opened)] == ["499"]
 
@@ -231,14 +233,16 @@ def test_an_erased_user_leaves_the_books_as_they_were(database: Database) -> Non
         "data": {"object": {"metadata": {"purchase_id": purchase_id}, "receipt_email": "anna@example.com"}},
     }
     with database.begin() as store:
-        spend(
+        ledger.append(
             store,
-            user_id=UserId("anna"),
-            amount=Credits(1),
-            app_id="chat",
-            description="A letter to Aunt Berta",
-            metadata={"to": "Berta"},
-            key=None,
+            usage(
+                user_id=UserId("anna"),
+                amount=Credits(1),
+                app_id="chat",
+                description="A letter to Aunt Berta",
+                metadata={"to": "Berta"},
+                key=None,
+            ),
             now=NOW,
         )
         store.run(

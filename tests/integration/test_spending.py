@@ -7,7 +7,7 @@ from domain.errors import InsufficientCredits, KeyReused
 from domain.operations import spending
 from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.ledger import Appended
-from domain.store import Database
+from domain.store import Database, ledger
 from domain.units import Credits, UserId
 from tests.conftest import NOW, give
 
@@ -20,14 +20,16 @@ def key(value: str, amount: int, route: str = "use") -> ClientKey:
 
 def spend(database: Database, amount: int, *, user_id: UserId = ANNA, with_key: ClientKey | None = None) -> Appended:
     with database.single() as store:
-        return spending.spend(
+        return ledger.append(
             store,
-            user_id=user_id,
-            amount=Credits(amount),
-            app_id="chat",
-            description="A question",
-            metadata={"model": "small"},
-            key=with_key,
+            spending.usage(
+                user_id=user_id,
+                amount=Credits(amount),
+                app_id="chat",
+                description="A question",
+                metadata={"model": "small"},
+                key=with_key,
+            ),
             now=NOW,
         )
 

@@ -13,7 +13,7 @@ from domain.operations.audit import violations
 from domain.rules.jobs import JobState
 from domain.rules.purchases import PaymentFact, PaymentOutcome, Purchase, PurchaseStatus
 from domain.rules.takebacks import Takeback, TakebackFact, TakebackKind, TakebackState
-from domain.store import Database
+from domain.store import Database, ledger
 from domain.units import Credits, EuroCents
 from tests.conftest import NOW, at_once
 from tests.integration.conftest import ANNA, House
@@ -95,14 +95,16 @@ def test_spent_credits_are_taken_back_below_zero_and_the_next_top_up_heals_it(
     house: House, completed: Purchase
 ) -> None:
     with house.database.begin() as store:
-        spending.spend(
+        ledger.append(
             store,
-            user_id=ANNA,
-            amount=Credits(450),
-            app_id="chat",
-            description="All",
-            metadata=None,
-            key=None,
+            spending.usage(
+                user_id=ANNA,
+                amount=Credits(450),
+                app_id="chat",
+                description="All",
+                metadata=None,
+                key=None,
+            ),
             now=NOW,
         )
 

@@ -9,7 +9,7 @@ from domain.operations import spending
 from domain.operations.usage import usage_of
 from domain.rules.jobs import JobKind, JobState
 from domain.rules.usage import GroupBy
-from domain.store import Database
+from domain.store import Database, ledger
 from domain.store import usage as rows
 from domain.units import Credits, UserId
 from tests.conftest import give
@@ -20,14 +20,16 @@ LAST_SECOND = datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC)
 
 def use(database: Database, amount: int, at: datetime, *, app_id: str = "chat", user_id: UserId = ANNA) -> None:
     with database.single() as store:
-        spending.spend(
+        ledger.append(
             store,
-            user_id=user_id,
-            amount=Credits(amount),
-            app_id=app_id,
-            description="A question",
-            metadata=None,
-            key=None,
+            spending.usage(
+                user_id=user_id,
+                amount=Credits(amount),
+                app_id=app_id,
+                description="A question",
+                metadata=None,
+                key=None,
+            ),
             now=at,
         )
 
@@ -91,14 +93,16 @@ def test_a_use_that_commits_late_is_counted(database: Database, database_url: st
     give(database, "anna", 100)
     give(database, "ben", 100)
     with database.begin() as late:
-        spending.spend(
+        ledger.append(
             late,
-            user_id=ANNA,
-            amount=Credits(5),
-            app_id="chat",
-            description="A question",
-            metadata=None,
-            key=None,
+            spending.usage(
+                user_id=ANNA,
+                amount=Credits(5),
+                app_id="chat",
+                description="A question",
+                metadata=None,
+                key=None,
+            ),
             now=LAST_SECOND - timedelta(minutes=5),
         )
         use(database, 3, LAST_SECOND, user_id=BEN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
@@ -11,7 +12,9 @@ from flask import current_app
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from domain.rules.ledger import Appended, Movement
     from domain.store import Database, Store
+    from domain.store.group_commit import GroupCommit
     from domain.units import UserId
     from settings import Settings
     from web.http.auth import Tokens
@@ -35,8 +38,14 @@ class Surroundings:
     bell: Bell
     tokens: Tokens
     turns: Turns
+    group_commit: GroupCommit
     waiting_room: WaitingRoom
     openapi: dict[str, Any]
+
+    def close(self) -> None:
+        """Close every idle connection to PostgreSQL."""
+        self.group_commit.close()
+        self.database.close()
 
 
 def surroundings() -> Surroundings:
@@ -58,3 +67,8 @@ def statement(user_id: UserId) -> Iterator[Store]:
     around = surroundings()
     with around.turns.of(user_id), around.database.single() as store:
         yield store
+
+
+def append(movement: Movement) -> Appended:
+    """Move credits, in one commit with what other requests move at the same time; see `GroupCommit.append`."""
+    return surroundings().group_commit.append(movement, now=datetime.now(UTC))

@@ -1,0 +1,243 @@
+"""Movements that share a commit: each once, and nobody the worse for whom it was written with."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from domain.errors import Busy, InsufficientCredits, Unavailable
+from domain.operations import spending
+from domain.rules.idempotency import ClientKey, fingerprint
+from domain.rules.ledger import Appended, Movement
+from domain.store import Database, ledger
+from domain.store.group_commit import PATIENCE_S, GroupCommit
+from domain.units import Credits, UserId
+from tests.conftest import NOW, at_once, give, sqlalchemy_url
+
+THREADS = 32
+
+
+@pytest.fixture
+def group(database: Database, database_url: str) -> Iterator[GroupCommit]:
+    made = GroupCommit(sqlalchemy_url(database_url), alone=lambda _: database.single())
+    yield made
+    made.close()
+
+
+def usage(user: str, amount: int = 1, *, key: str | None = None, description: str = "A question") -> Movement:
+    return spending.usage(
+        user_id=UserId(user),
+        amount=Credits(amount),
+        app_id="chat",
+        description=description,
+        metadata={"model": "small", "tokens": 2**70} if amount % 2 else None,
+        key=ClientKey(route="use", value=key, request_hash=fingerprint(amount=amount)) if key else None,
+    )
+
+
+def balances(database_url: str) -> dict[str, int]:
+    with psycopg.connect(database_url) as connection:
+        return dict(connection.execute("SELECT user_id, balance FROM credits.balances").fetchall())
+
+
+def commits(database_url: str) -> tuple[int, int]:
+    """Count the uses in the ledger, and the commits they came with."""
+    with psycopg.connect(database_url) as connection:
+        counted = "SELECT count(*), count(DISTINCT xmin::text) FROM credits.transactions WHERE type = 'usage'"
+        uses, together = connection.execute(counted).fetchone() or (0, 0)
+    return uses, together
+
+
+def test_uses_at_once_share_commits_and_each_is_told_its_own(
+    group: GroupCommit, database: Database, database_url: str
+) -> None:
+    for number in range(5):
+        give(database, f"user-{number}", 10_000)
+    asked = [[usage(f"user-{(turn * 7 + n) % 5}", n + 1) for n in range(20)] for turn in range(THREADS)]
+
+    told = at_once(THREADS, lambda n: [(one, group.append(one, now=NOW)) for one in asked[n]])
+
+    pairs = [pair for many in told if isinstance(many, list) for pair in many]
+    assert len(pairs) == THREADS * 20
+    for movement, appended in pairs:
+        assert not appended.replayed
+        transaction = appended.transaction
+        assert (transaction.user_id, transaction.amount) == (movement.user_id, movement.amount)
+        assert transaction.balance_after == transaction.balance_before + movement.amount
+    with database.single() as store:
+        for _, appended in pairs[:50]:
+            assert ledger.find(store, appended.transaction.id) == appended.transaction
+    assert sum(balances(database_url).values()) == 50_000 - THREADS * sum(range(1, 21))
+    uses, together = commits(database_url)
+    assert uses == THREADS * 20
+    assert together < uses / 2
+
+
+def test_fifty_repeats_of_one_key_are_one_transaction(
+    group: GroupCommit, database: Database, database_url: str
+) -> None:
+    give(database, "anna", 100)
+
+    answers = at_once(50, lambda _: group.append(usage("anna", 10, key="k"), now=NOW))
+
+    told = [answer for answer in answers if isinstance(answer, Appended)]
+    assert len(told) == 50
+    assert len({answer.transaction.id for answer in told}) == 1
+    assert [answer.replayed for answer in told].count(False) == 1
+    assert balances(database_url) == {"anna": 90}
+
+
+def test_the_last_credits_are_spent_once(group: GroupCommit, database: Database, database_url: str) -> None:
+    give(database, "anna", 100)
+
+    answers = at_once(64, lambda _: group.append(usage("anna", 10), now=NOW))
+
+    assert sum(isinstance(answer, Appended) for answer in answers) == 10
+    assert sum(isinstance(answer, InsufficientCredits) for answer in answers) == 54
+    assert balances(database_url) == {"anna": 0}
+
+
+def test_first_uses_of_new_users_are_refused_and_first_refunds_are_written(
+    group: GroupCommit, database: Database, database_url: str
+) -> None:
+    def act(number: int) -> Appended:
+        movement = (
+            usage("anna")
+            if number % 2
+            else spending.refund(
+                user_id=UserId("ben"), amount=Credits(2), app_id="chat", description="Sorry", metadata=None, key=None
+            )
+        )
+        return group.append(movement, now=NOW)
+
+    answers = at_once(32, act)
+
+    assert sum(isinstance(answer, Appended) for answer in answers) == 16
+    assert sum(isinstance(answer, InsufficientCredits) for answer in answers) == 16
+    assert balances(database_url)["ben"] == 32
+    assert database is not None
+
+
+def test_two_processes_that_write_the_same_users_do_not_block_each_other(
+    group: GroupCommit, database: Database, database_url: str
+) -> None:
+    other = GroupCommit(sqlalchemy_url(database_url), alone=lambda _: database.single())
+    for number in range(8):
+        give(database, f"user-{number}", 1_000)
+
+    def act(number: int) -> int:
+        upwards = number % 2 == 0
+        for step in range(40):
+            place = step % 8 if upwards else 7 - step % 8
+            (group if upwards else other).append(usage(f"user-{place}"), now=NOW)
+        return 40
+
+    assert at_once(THREADS, act) == [40] * THREADS
+    assert sum(balances(database_url).values()) == 8_000 - THREADS * 40
+    other.close()
+
+
+def test_a_locked_balance_holds_up_its_user_alone(group: GroupCommit, database: Database, database_url: str) -> None:
+    give(database, "anna", 100)
+    for number in range(8):
+        give(database, f"user-{number}", 1_000)
+    took: list[float] = []
+
+    def act(number: int) -> Appended | None:
+        if number >= 8:
+            return group.append(usage("anna"), now=NOW)
+        for _ in range(20):
+            began = time.monotonic()
+            group.append(usage(f"user-{number}"), now=NOW)
+            took.append(time.monotonic() - began)
+        return None
+
+    with psycopg.connect(database_url) as locker:
+        locker.execute("SELECT FROM credits.balances WHERE user_id = 'anna' FOR UPDATE")
+        answers = at_once(16, act)
+
+    assert len(took) == 160
+    assert max(took) < PATIENCE_S
+    assert [type(answer) for answer in answers[8:]] == [Busy] * 8
+    assert group.append(usage("anna"), now=NOW).transaction.balance_after == 99
+
+
+def test_one_that_cannot_be_written_does_not_take_the_others_with_it(
+    group: GroupCommit, database: Database, database_url: str
+) -> None:
+    give(database, "anna", 100)
+
+    for _ in range(10):
+        answers = at_once(
+            8, lambda number: group.append(usage("anna", description="\x00" if number == 3 else "Fine"), now=NOW)
+        )
+        refused = [number for number, answer in enumerate(answers) if not isinstance(answer, Appended)]
+        assert refused == [3]
+        assert isinstance(answers[3], psycopg.Error)
+
+    assert balances(database_url) == {"anna": 30}
+
+
+def test_connections_that_die_in_the_middle_lose_and_double_nothing(
+    group: GroupCommit, database: Database, database_url: str
+) -> None:
+    for number in range(4):
+        give(database, f"user-{number}", 10_000)
+    over = threading.Event()
+
+    def kill() -> int:
+        killed = 0
+        with psycopg.connect(database_url, autocommit=True) as owner:
+            while not over.wait(0.02):
+                ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mana-credits'"
+                killed += len(owner.execute(f"{ended} AND datname = current_database()").fetchall())
+        return killed
+
+    def act(number: int) -> int:
+        for step in range(40):
+            while True:
+                try:
+                    group.append(usage(f"user-{step % 4}", 1, key=f"{number}-{step}"), now=NOW)
+                    break
+                except (Unavailable, Busy):
+                    time.sleep(0.01)
+        return 40
+
+    with ThreadPoolExecutor(1) as pool:
+        killer = pool.submit(kill)
+        answers = at_once(16, act)
+        over.set()
+
+    assert answers == [40] * 16
+    assert killer.result() > 0
+    assert sum(balances(database_url).values()) == 40_000 - 16 * 40
+
+
+def test_nobody_waits_for_a_leader_that_hangs(
+    group: GroupCommit, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(database, "anna", 100)
+    held, hung, append = threading.Event(), threading.Event(), ledger.append
+
+    def hang(*told: object, **named: object) -> Appended:
+        if threading.current_thread().name == "leader":
+            hung.set()
+            held.wait(10)
+        return append(*told, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ledger, "append", hang)
+    leader = threading.Thread(target=lambda: group.append(usage("anna", 5), now=NOW), name="leader")
+    leader.start()
+    assert hung.wait(5)
+
+    answers = at_once(8, lambda _: group.append(usage("anna", 1), now=NOW))
+
+    assert all(isinstance(answer, Appended) for answer in answers)
+    assert leader.is_alive()
+    held.set()
+    leader.join()
+    assert balances(database_url) == {"anna": 87}
+    assert group.append(usage("anna"), now=NOW).transaction.balance_after == 86
