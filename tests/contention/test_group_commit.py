@@ -140,6 +140,25 @@ def test_two_processes_that_write_the_same_users_do_not_block_each_other(
     other.close()
 
 
+def test_statements_about_the_same_users_in_opposite_orders_never_deadlock(
+    database: Database, database_url: str
+) -> None:
+    for number in range(8):
+        give(database, f"user-{number}", 1_000)
+
+    def act(number: int) -> int:
+        movements = [usage(f"user-{place}") for place in range(8)]
+        for _ in range(20):
+            with database.single() as store:
+                told = ledger.append_together(store, movements[:: -1 if number % 2 else 1], now=NOW)
+                movements = [usage(one.user_id) for one in movements]
+            assert None not in told
+        return 20
+
+    assert at_once(8, act) == [20] * 8
+    assert sum(balances(database_url).values()) == 8_000 - 8 * 8 * 20
+
+
 def test_a_locked_balance_holds_up_its_user_alone(group: GroupCommit, database: Database, database_url: str) -> None:
     give(database, "anna", 100)
     for number in range(8):
