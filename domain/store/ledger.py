@@ -1,9 +1,7 @@
 """The ledger: balances, and the transactions that made them."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -78,9 +76,11 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
 
 _APPEND_TOGETHER: Final = """
 SELECT place, outcome, made.id, seq, balance_before, balance_after, total_earned, total_spent, created_at
-FROM jsonb_to_recordset(%(asked)s) AS asked (
-    place int, id uuid, user_id text, type text, amount bigint, app_id text, counterparty text, description text,
-    metadata jsonb, movement_key text, idempotency_key text, request_hash bytea)
+FROM unnest(%(ids)b::uuid[], %(user_ids)b::text[], %(types)b::text[], %(amounts)b::bigint[], %(app_ids)b::text[],
+            %(counterparties)b::text[], %(descriptions)b::text[], %(metadata)b::jsonb[], %(movement_keys)b::text[],
+            %(idempotency_keys)b::text[], %(request_hashes)b::bytea[])
+     WITH ORDINALITY AS asked (id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key,
+                               idempotency_key, request_hash, place)
 CROSS JOIN LATERAL credits.append(
     asked.id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key, idempotency_key,
     request_hash, %(now)s) AS made
@@ -90,19 +90,14 @@ CROSS JOIN LATERAL credits.append(
 def append_together(store: Store, movements: Sequence[Movement], *, now: datetime) -> list[Appended | None]:
     """Move the credits of many users, and of one user many times, in one statement: all that are not refused, or none.
 
-    The balances are locked in the order of their users, so that two such statements never wait for each other.
-
     Returns:
         What came of each movement, in the order given; nothing for one that was refused or written before: `append`
         tells which.
     """
-    asked = [{"place": place, "id": new_id(), **vars(movement)} for place, movement in enumerate(movements)]
-    asked.sort(key=itemgetter("user_id"))
-    written: list[Appended | None] = [None] * len(movements)
-    for made in store.rows_on_driver(_APPEND_TOGETHER, {"asked": Jsonb(asked, _as_json), "now": now}):
-        if made.outcome == "appended":
-            written[made.place] = Appended(transaction=_written(movements[made.place], made), replayed=False)
-    return written
+    return [
+        Appended(transaction=_written(movement, made), replayed=False) if made.outcome == "appended" else None
+        for movement, made in zip(movements, _append_together(store, movements, now=now), strict=True)
+    ]
 
 
 def append_all(store: Store, movements: Sequence[Movement], *, now: datetime) -> list[UUID]:
@@ -111,15 +106,35 @@ def append_all(store: Store, movements: Sequence[Movement], *, now: datetime) ->
     Raises:
         BulkRefused: one of them was not written; the caller's transaction must end.
     """
-    written = [made.transaction.id for made in append_together(store, movements, now=now) if made is not None]
+    rows = _append_together(store, movements, now=now)
+    written = [made.id for made in rows if made.outcome == "appended"]
     if len(written) != len(movements):
         raise BulkRefused(f"{len(movements) - len(written)} of {len(movements)} movements were refused")
     return written
 
 
-def _as_json(asked: Any) -> str:
-    """Write movements as JSON, with ids and hashes as PostgreSQL reads them."""
-    return json.dumps(asked, default=lambda value: f"\\x{value.hex()}" if isinstance(value, bytes) else str(value))
+def _append_together(store: Store, movements: Sequence[Movement], *, now: datetime) -> list[Any]:
+    """Append in the order of the users, so that two such statements never wait for each other."""
+    order = sorted(range(len(movements)), key=lambda place: movements[place].user_id)
+    asked = [movements[place] for place in order]
+    values = {
+        "ids": [new_id() for _ in asked],
+        "user_ids": [movement.user_id for movement in asked],
+        "types": [movement.type.value for movement in asked],
+        "amounts": [movement.amount for movement in asked],
+        "app_ids": [movement.app_id for movement in asked],
+        "counterparties": [movement.counterparty for movement in asked],
+        "descriptions": [movement.description for movement in asked],
+        "metadata": [None if movement.metadata is None else Jsonb(movement.metadata) for movement in asked],
+        "movement_keys": [movement.movement_key for movement in asked],
+        "idempotency_keys": [movement.idempotency_key for movement in asked],
+        "request_hashes": [movement.request_hash for movement in asked],
+        "now": now,
+    }
+    rows: list[Any] = [None] * len(asked)
+    for made in store.rows_on_driver(_APPEND_TOGETHER, values):
+        rows[order[made.place - 1]] = made
+    return rows
 
 
 class BulkRefused(Exception):
