@@ -14,10 +14,12 @@ from alembic import command
 from alembic.config import Config
 from flask import Flask
 
+from domain.operations import spending
 from domain.operations.audit import violations
+from domain.rules.idempotency import ClientKey
 from domain.rules.ledger import Movement, TransactionType
 from domain.store import Database, ledger
-from domain.units import UserId
+from domain.units import Credits, UserId
 from ops.local.postgres import Postgres
 from settings import Settings, from_environment
 from tests.issuer import Issuer, running_issuer
@@ -127,6 +129,26 @@ def give(database: Database, user_id: str, amount: int) -> None:
     )
     with database.begin() as store:
         ledger.append(store, movement, now=NOW)
+
+
+def use_of(
+    user_id: str,
+    amount: int = 1,
+    *,
+    app_id: str = "chat",
+    description: str = "A question",
+    metadata: dict[str, Any] | None = None,
+    key: ClientKey | None = None,
+) -> Movement:
+    """A movement with which a user spends credits."""
+    return spending.usage(
+        user_id=UserId(user_id),
+        amount=Credits(amount),
+        app_id=app_id,
+        description=description,
+        metadata=metadata,
+        key=key,
+    )
 
 
 def at_once(count: int, act: Callable[[int], T]) -> list[T | Exception]:

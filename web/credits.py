@@ -8,9 +8,9 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from domain.errors import InsufficientCredits, KeyReused, OperationNotUsable, PriceDisagrees, UnknownOperation
 from domain.operations import spending
-from domain.rules.ledger import Appended, HistoryFilter, TransactionType
+from domain.rules.ledger import HistoryFilter, TransactionType
 from domain.rules.prices import QUANTITY_MAX, price
-from domain.units import Credits
+from domain.units import Credits, UserId
 from web.answers import Balance, Transaction, Used
 from web.http import auth
 from web.http.api import Answer, Api
@@ -72,21 +72,20 @@ def get_balance() -> Balance:
 @api.operation("POST", "/credits/use", answers=Used, refusals=USE_REFUSALS, keyed=True)
 def use_credits(body: Use) -> Answer:
     """Spend credits."""
-    amount = body.cost
-    key = client_key("use", body_key=body.idempotency_key, **facts_of(body))
+    return spend(g.user.id, body, route="use")
+
+
+def spend(user_id: UserId, body: Use, *, route: str) -> Answer:
+    """Spend a user's credits. The answer is marked when it is that of an earlier request with the same key."""
     usage = spending.usage(
-        user_id=g.user.id,
-        amount=amount,
+        user_id=user_id,
+        amount=body.cost,
         app_id=body.app_id,
         description=body.description,
         metadata=body.noted,
-        key=key,
+        key=client_key(route, body_key=body.idempotency_key, **facts_of(body)),
     )
-    return used(append(usage))
-
-
-def used(appended: Appended) -> Answer:
-    """Answer what came of spending, marked when it is the answer of an earlier request."""
+    appended = append(usage)
     return Answer(body=Used.of(appended), headers=REPLAYED if appended.replayed else {})
 
 

@@ -7,7 +7,7 @@ from domain.operations import spending
 from domain.units import Credits, UserId
 from web.answers import Balance, Transaction
 from web.answers import Used as UsedAnswer
-from web.credits import USE_REFUSALS, Use, facts_of, used
+from web.credits import USE_REFUSALS, Use, facts_of, spend
 from web.http import auth
 from web.http.api import Answer, Api
 from web.http.idempotency import REPLAYED, client_key
@@ -71,17 +71,7 @@ def get_balance_of_user(user_id: UserId) -> Balance:
 @api.operation("POST", "/credits/use", answers=UsedAnswer, refusals=USE_REFUSALS, keyed=True)
 def use_credits_of_user(body: UseFor) -> Answer:
     """Spend a user's credits."""
-    amount = body.cost
-    key = client_key("internal/use", body_key=body.idempotency_key, **facts_of(body))
-    usage = spending.usage(
-        user_id=UserId(body.user_id),
-        amount=amount,
-        app_id=body.app_id,
-        description=body.description,
-        metadata=body.noted,
-        key=key,
-    )
-    return used(append(usage))
+    return spend(UserId(body.user_id), body, route="internal/use")
 
 
 @api.operation("POST", "/credits/refund", answers=Refunded, refusals=[KeyReused], keyed=True)

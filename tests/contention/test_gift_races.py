@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import GiftCancelled, GiftDepleted, GiftExpired
-from domain.operations import gifts, holds, spending
+from domain.operations import gifts, holds
 from domain.operations.grants import grant
 from domain.operations.usage import count_usage
 from domain.rules.gifts import Gift
 from domain.store import Database, ledger
 from domain.units import Credits, UserId
-from tests.conftest import at_once, give
+from tests.conftest import at_once, give, use_of
 from tests.gift_acts import ANNA, BEN, balance, cancel, commit, hold, make_gift, now, redeem
 
 REDEEMERS = [UserId(f"user-{number}") for number in range(5)]
@@ -132,18 +132,7 @@ def test_two_hundred_commits_and_two_hundred_uses_add_up(database: Database) -> 
 
 def use(database: Database) -> None:
     with database.single() as store:
-        ledger.append(
-            store,
-            spending.usage(
-                user_id=ANNA,
-                amount=Credits(1),
-                app_id="chat",
-                description="A question",
-                metadata=None,
-                key=None,
-            ),
-            now=now(),
-        )
+        ledger.append(store, use_of(ANNA, 1), now=now())
 
 
 def test_counting_usage_many_times_at_once_while_it_grows_is_exact(database: Database) -> None:

@@ -15,7 +15,7 @@ from domain.rules.ledger import Appended, Movement
 from domain.store import Database, ledger
 from domain.store.group_commit import PATIENCE_S, GroupCommit
 from domain.units import Credits, UserId
-from tests.conftest import NOW, at_once, give, sqlalchemy_url
+from tests.conftest import NOW, at_once, give, sqlalchemy_url, use_of
 
 THREADS = 32
 
@@ -28,10 +28,9 @@ def group(database: Database, database_url: str) -> Iterator[GroupCommit]:
 
 
 def usage(user: str, amount: int = 1, *, key: str | None = None, description: str = "A question") -> Movement:
-    return spending.usage(
-        user_id=UserId(user),
-        amount=Credits(amount),
-        app_id="chat",
+    return use_of(
+        user,
+        amount,
         description=description,
         metadata={"model": "small", "tokens": 2**70} if amount % 2 else None,
         key=ClientKey(route="use", value=key, request_hash=fingerprint(amount=amount)) if key else None,

@@ -13,7 +13,7 @@ from domain.rules.purchases import PaymentFact, PaymentOutcome
 from domain.store import Database, ledger
 from domain.store import packages as package_rows
 from domain.units import Credits, EuroCents, UserId
-from tests.conftest import NOW, at_once, give
+from tests.conftest import NOW, at_once, give, use_of
 
 ANNA = UserId("anna")
 
@@ -21,18 +21,7 @@ ANNA = UserId("anna")
 def spend(database: Database, user_id: UserId, amount: int, key: str | None = None) -> Appended:
     client_key = ClientKey(route="use", value=key, request_hash=fingerprint(amount=amount)) if key else None
     with database.single() as store:
-        return ledger.append(
-            store,
-            spending.usage(
-                user_id=user_id,
-                amount=Credits(amount),
-                app_id="chat",
-                description="A question",
-                metadata=None,
-                key=client_key,
-            ),
-            now=NOW,
-        )
+        return ledger.append(store, use_of(user_id, amount, key=client_key), now=NOW)
 
 
 def balance(database: Database, user_id: UserId) -> int:

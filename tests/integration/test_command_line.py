@@ -14,16 +14,15 @@ from sqlalchemy import text
 
 from domain.operations.audit import violations
 from domain.operations.purchases import attach_payment, settle_payment, start_purchase
-from domain.operations.spending import usage
 from domain.operations.takebacks import note_takeback
 from domain.rules.bookkeeping import Standing
 from domain.rules.purchases import PaymentFact, PaymentOutcome, StripeObjects
 from domain.rules.takebacks import Takeback, TakebackFact, TakebackKind, TakebackState
 from domain.store import Database, ledger
-from domain.units import Credits, EuroCents, UserId
+from domain.units import EuroCents, UserId
 from ops.cli import main
 from settings import Settings
-from tests.conftest import NOW, give
+from tests.conftest import NOW, give, use_of
 from tests.gift_acts import ANNA, BEN, cancel, hold, make_gift, redeem
 from tests.http.client import offer
 from tests.operators import ended_jobs, failed_job, state_of
@@ -138,18 +137,7 @@ def test_the_books_of_a_period_are_written_as_csv(database: Database, tmp_path: 
     buy(database, "anna")
     give(database, "ben", 200)
     with database.begin() as store:
-        ledger.append(
-            store,
-            usage(
-                user_id=UserId("anna"),
-                amount=Credits(300),
-                app_id="chat",
-                description="=1+1",
-                metadata=None,
-                key=None,
-            ),
-            now=NOW,
-        )
+        ledger.append(store, use_of("anna", 300, description="=1+1"), now=NOW)
 
     period = ("--from", "2026-11-01", "--to", "2026-12-01", "--directory", str(tmp_path))
     summary = told("export", *period)
@@ -233,18 +221,7 @@ def test_an_erased_user_leaves_the_books_as_they_were(database: Database) -> Non
         "data": {"object": {"metadata": {"purchase_id": purchase_id}, "receipt_email": "anna@example.com"}},
     }
     with database.begin() as store:
-        ledger.append(
-            store,
-            usage(
-                user_id=UserId("anna"),
-                amount=Credits(1),
-                app_id="chat",
-                description="A letter to Aunt Berta",
-                metadata={"to": "Berta"},
-                key=None,
-            ),
-            now=NOW,
-        )
+        ledger.append(store, use_of("anna", 1, description="A letter to Aunt Berta", metadata={"to": "Berta"}), now=NOW)
         store.run(
             text("""INSERT INTO jobs.jobs (id, kind, queue, key, payload, state, next_at, enqueued_at, created_at,
                     finished_at) VALUES (gen_random_uuid(), 'stripe', 'default', 'stripe:evt_1', :payload, 'done',

@@ -8,8 +8,8 @@ from domain.operations import spending
 from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.ledger import Appended
 from domain.store import Database, ledger
-from domain.units import Credits, UserId
-from tests.conftest import NOW, give
+from domain.units import UserId
+from tests.conftest import NOW, give, use_of
 
 ANNA = UserId("anna")
 
@@ -20,18 +20,7 @@ def key(value: str, amount: int, route: str = "use") -> ClientKey:
 
 def spend(database: Database, amount: int, *, user_id: UserId = ANNA, with_key: ClientKey | None = None) -> Appended:
     with database.single() as store:
-        return ledger.append(
-            store,
-            spending.usage(
-                user_id=user_id,
-                amount=Credits(amount),
-                app_id="chat",
-                description="A question",
-                metadata={"model": "small"},
-                key=with_key,
-            ),
-            now=NOW,
-        )
+        return ledger.append(store, use_of(user_id, amount, metadata={"model": "small"}, key=with_key), now=NOW)
 
 
 def test_spending_takes_credits_and_writes_a_transaction(database: Database) -> None:

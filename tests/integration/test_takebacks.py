@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import exc, text
 
 from domain.errors import KeyReused, NotFound, NotRefundable, Parked
-from domain.operations import purchases, spending, takebacks
+from domain.operations import purchases, takebacks
 from domain.operations.audit import violations
 from domain.rules.jobs import JobState
 from domain.rules.purchases import PaymentFact, PaymentOutcome, Purchase, PurchaseStatus
 from domain.rules.takebacks import Takeback, TakebackFact, TakebackKind, TakebackState
 from domain.store import Database, ledger
-from domain.units import Credits, EuroCents
-from tests.conftest import NOW, at_once
+from domain.units import EuroCents
+from tests.conftest import NOW, at_once, use_of
 from tests.integration.conftest import ANNA, House
 
 Fact = PaymentFact | TakebackFact
@@ -95,18 +95,7 @@ def test_spent_credits_are_taken_back_below_zero_and_the_next_top_up_heals_it(
     house: House, completed: Purchase
 ) -> None:
     with house.database.begin() as store:
-        ledger.append(
-            store,
-            spending.usage(
-                user_id=ANNA,
-                amount=Credits(450),
-                app_id="chat",
-                description="All",
-                metadata=None,
-                key=None,
-            ),
-            now=NOW,
-        )
+        ledger.append(store, use_of(ANNA, 450, description="All"), now=NOW)
 
     tell(house.database, told(completed.id, "re_1", 450))
     assert house.balance() == -450

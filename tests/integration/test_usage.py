@@ -5,14 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import psycopg
 import pytest
 
-from domain.operations import spending
 from domain.operations.usage import usage_of
 from domain.rules.jobs import JobKind, JobState
 from domain.rules.usage import GroupBy
 from domain.store import Database, ledger
 from domain.store import usage as rows
-from domain.units import Credits, UserId
-from tests.conftest import give
+from domain.units import UserId
+from tests.conftest import give, use_of
 from tests.gift_acts import ANNA, BEN, commit, hold, work_on
 
 LAST_SECOND = datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC)
@@ -20,18 +19,7 @@ LAST_SECOND = datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC)
 
 def use(database: Database, amount: int, at: datetime, *, app_id: str = "chat", user_id: UserId = ANNA) -> None:
     with database.single() as store:
-        ledger.append(
-            store,
-            spending.usage(
-                user_id=user_id,
-                amount=Credits(amount),
-                app_id=app_id,
-                description="A question",
-                metadata=None,
-                key=None,
-            ),
-            now=at,
-        )
+        ledger.append(store, use_of(user_id, amount, app_id=app_id), now=at)
 
 
 def usage(database: Database, by: GroupBy, *, user_id: UserId = ANNA) -> list[tuple[str | date | None, int, int]]:
@@ -93,18 +81,7 @@ def test_a_use_that_commits_late_is_counted(database: Database, database_url: st
     give(database, "anna", 100)
     give(database, "ben", 100)
     with database.begin() as late:
-        ledger.append(
-            late,
-            spending.usage(
-                user_id=ANNA,
-                amount=Credits(5),
-                app_id="chat",
-                description="A question",
-                metadata=None,
-                key=None,
-            ),
-            now=LAST_SECOND - timedelta(minutes=5),
-        )
+        ledger.append(late, use_of(ANNA, 5), now=LAST_SECOND - timedelta(minutes=5))
         use(database, 3, LAST_SECOND, user_id=BEN)
         work_on(database, JobKind.ROLL_UP_USAGE)
         assert [row[0] for row in counted(database_url)] == ["ben"]
