@@ -21,6 +21,7 @@ from tests.issuer import Issuer
 from web.http.turns import AT_ONCE, IN_LINE, PATIENT, SHORT_WAIT_S, WAIT_S, Turns
 from web.http.waiting import WAITING_MAX
 
+LOCK_TIMEOUT_S: Final = 2.0
 USE: Final = {"amount": 1, "appId": "chat", "description": "A question"}
 ANNA: Final = UserId("anna")
 
@@ -157,7 +158,7 @@ def test_one_users_locked_row_is_nobody_elses_wait(api: Api, database: Database,
     waiting.join()
 
     assert len(took) >= 10
-    assert max(took) < 0.5
+    assert max(took) < LOCK_TIMEOUT_S
     told = answers(found)
     for refusal in [answer for answer in told if answer.status_code != 200]:
         problem_of(refusal, 503, "busy")
@@ -186,7 +187,7 @@ def test_a_flood_of_one_user_is_bounded_and_the_others_are_served(
         locker.rollback()
     flood.join()
 
-    assert (status, took < 0.5) == (200, True)
+    assert (status, took < LOCK_TIMEOUT_S) == (200, True)
     told = answers(found)
     done = sum(answer.status_code == 200 for answer in told)
     assert {answer.status_code for answer in told} <= {200, 503}
@@ -200,15 +201,15 @@ def test_no_more_threads_wait_for_jobs_than_may(api: Api, database: Database) ->
 
     def buy(number: int) -> TestResponse:
         began = time.monotonic()
-        answer = users[number].post("/credits/purchase", body, Prefer="wait=3")
+        answer = users[number].post("/credits/purchase", body, Prefer="wait=6")
         ended.append(time.monotonic() - began)
         return answer
 
     found = answers(at_once(len(users), buy))
 
     assert {answer.status_code for answer in found} == {202}
-    assert sum(took > 2.9 for took in ended) <= WAITING_MAX
-    assert sum(took < 2.5 for took in ended) >= 8
+    assert sum(took > 5.9 for took in ended) <= WAITING_MAX
+    assert sum(took < 5 for took in ended) >= 8
 
 
 # ---------------------------------------------------------------- turns
@@ -229,7 +230,7 @@ def test_four_of_one_user_are_let_in_and_a_fifth_waits_for_one_to_leave() -> Non
             waiting = threading.Thread(target=fifth)
             waiting.start()
             assert not entered.wait(0.1)
-        assert entered.wait(1)
+        assert entered.wait(10)
         waiting.join()
 
 
@@ -243,7 +244,7 @@ def test_a_full_line_does_not_stop_another_user() -> None:
         with turns.of(UserId("ben")):
             took = time.monotonic() - began
 
-    assert took < 0.05
+    assert took < WAIT_S
 
 
 def test_who_gets_no_turn_in_time_is_told_to_try_again() -> None:
@@ -257,7 +258,7 @@ def test_who_gets_no_turn_in_time_is_told_to_try_again() -> None:
             pass
         took = time.monotonic() - began
 
-    assert WAIT_S <= took < WAIT_S + 0.5
+    assert WAIT_S <= took < 2 * WAIT_S
 
 
 def test_the_line_has_an_end_and_only_its_first_are_let_wait_long() -> None:

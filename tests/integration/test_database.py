@@ -89,7 +89,7 @@ def test_connections_that_the_server_ended_while_they_were_idle_are_made_anew_un
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
 
-    time.sleep(0.1)  # until their ends have arrived
+    time.sleep(0.5)  # until their ends have arrived
     for _ in range(8):
         hold_one(0)
 

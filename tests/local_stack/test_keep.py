@@ -92,13 +92,13 @@ def test_sigterm_is_forwarded_and_the_programs_status_is_ours(keep: Callable[[st
 
 def test_the_end_does_not_wait_for_the_next_start(keep: Callable[[str], Kept]) -> None:
     kept = keep("exit 3")
-    kept.wait_for(lambda: len(kept.told("ended")) == 3)
+    kept.wait_for(lambda: len(kept.told("ended")) == 5)  # the next start would be 3.2 s away
 
     began = time.monotonic()
     status = kept.end()
 
     assert status == 3
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2
 
 
 def test_orphans_are_killed_before_the_next_start(keep: Callable[[str], Kept]) -> None:
