@@ -43,7 +43,8 @@ types-pages: .node/.installed ## types of the browser's modules
 
 .node/.installed: Makefile # what only the pages' tests need of npm, in the versions named here
 	command -v npm || { apt-get update && apt-get install --yes nodejs npm; }
-	npm install --prefix .node --no-save --no-package-lock --no-audit --no-fund --silent typescript@7.0.2 axe-core@4.14.1
+	npm install --prefix .node --no-save --no-package-lock --no-audit --no-fund --silent \
+		--prefer-offline --fetch-timeout=20000 --fetch-retries=5 typescript@7.0.2 axe-core@4.14.1
 	touch $@
 
 check: lint types shape test test-pages ## everything CI runs, in the same order
