@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := settings.py telemetry.py domain web workers ops migrations tests bench
+SOURCES := settings.py process telemetry gateways domain web workers ops local migrations tests bench
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -31,8 +31,8 @@ test: setup ## run the tests on real PostgreSQL, Valkey and the local Stripe
 test-pages: setup chromium types-pages ## run the tests of the pages in a real browser
 	pytest tests/pages
 
-screenshots: setup chromium .node/.installed ## take the pictures of docs/ops and docs/pages anew
-	SCREENSHOTS=docs/ops pytest tests/pages --ignore=tests/pages/users
+screenshots: setup chromium .node/.installed ## take the pictures of docs/operating and docs/pages anew
+	SCREENSHOTS=docs/operating pytest tests/pages --ignore=tests/pages/users
 	SCREENSHOTS=docs/pages pytest tests/pages/users/test_every_page.py
 
 chromium: # Debian's; nothing is done where there is one

@@ -11,7 +11,7 @@ from bench import gifts, scenarios
 from bench.ground import Ground, Row
 from bench.renewals import renewals
 from bench.table import as_markdown, print_table, write_into
-from ops.local.stack import LocalStack
+from local.stack import LocalStack
 
 DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "performance.md"
 WRITE: Final = "--write"

@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 
 from bench import load, processes
-from ops.local.stack import LocalStack
+from local.stack import LocalStack
 
 USERS: Final = 10_000
 BALANCE: Final = 1_000_000_000

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from domain.operations.audit import ledger_rows, violations
 from domain.store.invariants import INVARIANTS, Finding
-from ops.connection import database
+from process.parts import command_parts
 
 
 @click.command()
@@ -18,7 +18,7 @@ from ops.connection import database
 def audit(*, as_json: bool) -> None:
     """Run every invariant of the books. Exits 1 if one does not hold."""
     began = time.perf_counter()
-    with database() as opened, opened.single() as store:
+    with command_parts() as parts, parts.database.single() as store:
         findings = violations(store)
         rows = ledger_rows(store)
     rate = int(rows / max(time.perf_counter() - began, 1e-6))

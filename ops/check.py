@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 import click
+import requests
 import stripe
 from rich.console import Console
 from rich.markup import escape
 
 from domain.errors import Busy, Unavailable
-from domain.store import Database, UnfitDatabase
-from ops.local.calls import call
+from domain.store import UnfitDatabase
+from gateways.bell import Bell
+from process.parts import stripe_client, web_parts
 from settings import BadSettings, Settings, read
-from workers.broker import Bell
 
 STRIPE_TIMEOUT_S: Final = 5
 ISSUER_TIMEOUT_S: Final = 3.0
@@ -53,7 +54,7 @@ def check(*, as_json: bool) -> None:
 
 
 def _database(settings: Settings) -> list[Line]:
-    database = Database(settings.database_url, pool_size=1)
+    database = web_parts(settings).database
     try:
         database.check()
     except UnfitDatabase as unfit:
@@ -86,12 +87,7 @@ def _redis(settings: Settings) -> list[Line]:
 
 
 def _stripe(settings: Settings) -> list[Line]:
-    client = stripe.StripeClient(
-        settings.stripe_secret_key,
-        base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
-        max_network_retries=0,
-        http_client=stripe.RequestsClient(timeout=STRIPE_TIMEOUT_S),
-    )
+    client = stripe_client(settings, timeout_s=STRIPE_TIMEOUT_S)
     try:
         client.v1.payment_intents.list({"limit": 1})
     except stripe.AuthenticationError:
@@ -110,7 +106,7 @@ def _stripe(settings: Settings) -> list[Line]:
 def _jwks(settings: Settings) -> list[Line]:
     url = f"{settings.auth_url}/api/auth/jwks"
     try:
-        published = call("GET", url, timeout_s=ISSUER_TIMEOUT_S).json()["keys"]
+        published = requests.get(url, timeout=ISSUER_TIMEOUT_S).json()["keys"]
         usable = [key for key in published if key.get("crv") == "Ed25519" and key.get("kid")]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         todo = "is the issuer up, and MANA_AUTH_URL right? known keys serve for 24 hours"

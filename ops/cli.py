@@ -8,12 +8,13 @@ import click
 
 from domain.errors import Busy, Unavailable
 from domain.store import UnfitDatabase
+from telemetry.logs import configure_logging
 
 COMMANDS = {
     "audit": "ops.audit:audit",
     "check": "ops.check:check",
-    "demo": "ops.demo:demo",
-    "dev": "ops.dev:dev",
+    "demo": "local.commands:demo",
+    "dev": "local.commands:dev",
     "erase": "ops.erase:erase",
     "export": "ops.export:export",
     "jobs": "ops.jobs:jobs",
@@ -21,10 +22,10 @@ COMMANDS = {
     "reconcile": "ops.reconcile:reconcile",
     "refund": "ops.refund:refund",
     "seed": "ops.packages:seed",
-    "token": "ops.dev:token",
+    "token": "local.commands:token",
     "user": "ops.user:user",
 }
-"""Where each command is: `module:name`. `demo`, `dev` and `token` need the development packages, the others do not."""
+"""Where each command is: `module:name`. Those in `local` are in a checkout only, and need the development packages."""
 
 
 class Commands(click.Group):
@@ -39,7 +40,15 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        try:
+            command: click.Command = getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as error:
+            if not module.startswith("local."):
+                raise
+            sys.exit(
+                f"`mana-credits {cmd_name}` runs servers on a developer's machine. It works in a checkout of the"
+                f" repository after `make setup`, and not in an installed package: there is no {error.name}."
+            )
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -53,6 +62,7 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 def main() -> None:
     """Run and look after mana-credits."""
+    configure_logging()  # a warning belongs on standard error, not between what a command prints
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from domain.errors import Refusal
 from domain.operations.erasure import erase_user
 from domain.rules.addresses import BadAddress
 from domain.units import UserId
-from ops.connection import database, operator
 from ops.jobs import Reason, UserIdText, json_option
+from ops.operator import operator
+from process.parts import command_parts
 
 
 @click.command()
@@ -30,7 +31,7 @@ def erase(*, user_id: str, email: str | None, why: str, yes: bool, as_json: bool
         click.confirm(f"Erase the personal data of {user_id} for ever?", abort=True, err=True)
     try:
         # The owner's right: the service itself cannot erase.
-        with database(as_app=False) as opened, opened.begin() as store:
+        with command_parts(as_app=False) as parts, parts.database.begin() as store:
             counts = erase_user(
                 store, user_id=UserId(user_id), email=email, who=operator(), why=why, now=datetime.now(UTC)
             )

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from domain.operations.bookkeeping import ledger_of, period, purchases_in
 from domain.rules.bookkeeping import Period
-from ops.connection import database
+from process.parts import command_parts
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -33,7 +33,7 @@ def export(*, begin: datetime, end: datetime, directory: Path, as_json: bool) ->
     if begin >= end:
         sys.exit("--from must be before --to")
     directory.mkdir(parents=True, exist_ok=True)
-    with database() as opened, opened.single() as store:
+    with command_parts() as parts, parts.database.single() as store:
         books = period(store, begin=begin, end=end)
         rows = _write(directory / "ledger.csv", ledger_of(store, begin=begin, end=end))
         bought = _write(directory / "purchases.csv", purchases_in(store, begin=begin, end=end))

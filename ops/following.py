@@ -4,19 +4,12 @@ import sys
 import time
 from uuid import UUID
 
-import settings
 from domain.operations.jobs import find_job
 from domain.rules.jobs import Job, JobState
 from domain.store import Database
-from workers.broker import Bell
 
 PAUSE_S = 0.2
 PATIENCE_S = 600.0
-
-
-def ring(job: Job) -> None:
-    """Tell the workers. Without a bell they find the job within seconds all the same."""
-    Bell(settings.load().redis_url).ring(job)
 
 
 def ended(database: Database, job_id: UUID) -> Job:

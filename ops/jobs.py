@@ -20,7 +20,8 @@ from domain.rules.operators import WHY_MAX, JobFilter, age_s, retryable
 from domain.store import Database
 from domain.units import USER_ID_MAX
 from ops import job_tables
-from ops.connection import database, operator, ring
+from ops.operator import operator
+from process.parts import command_parts
 
 POLL_S: Final = 0.5
 
@@ -98,7 +99,7 @@ def jobs() -> None:
 @json_option
 def list_jobs(*, limit: int, as_json: bool, **told: Any) -> None:
     """List jobs, newest first."""
-    with database() as opened, opened.single() as store:
+    with command_parts() as parts, parts.database.single() as store:
         found = acts.find_jobs(store, JobFilter.of(_given(told)), limit=limit)
     if as_json:
         print(json.dumps([job_tables.job_json(one) for one in found], default=str))
@@ -111,7 +112,7 @@ def list_jobs(*, limit: int, as_json: bool, **told: Any) -> None:
 @json_option
 def show(*, job_id: UUID, as_json: bool) -> None:
     """Show everything about a job: its tries, the ledger rows it is linked to, what was done with it."""
-    with _refusals(), database() as opened, opened.single() as store:
+    with _refusals(), command_parts() as parts, parts.database.single() as store:
         sheet = acts.job_sheet(store, job_id)
     if as_json:
         print(json.dumps(job_tables.sheet_json(sheet), default=str))
@@ -124,7 +125,7 @@ def show(*, job_id: UUID, as_json: bool) -> None:
 @json_option
 def stats(*, as_json: bool, **told: Any) -> None:
     """Count jobs, and group the failed ones (or those that are meant) by what went wrong."""
-    with database() as opened, opened.single() as store:
+    with command_parts() as parts, parts.database.single() as store:
         states = acts.count_states(store)
         causes = acts.causes(store, acts.failed_only(JobFilter.of(_given(told))))
     if as_json:
@@ -143,11 +144,11 @@ def stats(*, as_json: bool, **told: Any) -> None:
 def retry(*, job_ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
     """Set failed or rejected jobs to pending, each with fresh budgets."""
     retried = []
-    with _refusals(), database() as opened:
+    with _refusals(), command_parts() as parts:
         for job_id in job_ids:
-            with opened.begin() as store:
+            with parts.database.begin() as store:
                 retried.append(acts.retry_job(store, job_id, who=operator(), why=why, now=datetime.now(UTC)))
-    ring(*retried)
+        parts.ring(*retried)
     if as_json:
         print(json.dumps([{"jobId": str(job.id), "status": job.state.value} for job in retried]))
     else:
@@ -160,7 +161,7 @@ def retry(*, job_ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
 @json_option
 def discard(*, job_ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
     """Give failed or rejected jobs up for ever."""
-    with _refusals(), database() as opened, opened.begin() as store:
+    with _refusals(), command_parts() as parts, parts.database.begin() as store:
         for job_id in job_ids:
             acts.discard_job(store, job_id, who=operator(), why=why, now=datetime.now(UTC))
     if as_json:
@@ -178,32 +179,32 @@ def discard(*, job_ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
 @json_option
 def retry_all(*, dry_run: bool, yes: bool, wait: bool, why: str, as_json: bool, **told: Any) -> None:
     """Retry every failed job that is meant, 20 a second; stops itself when more than 20 % fail again."""
-    with _refusals(), database() as opened:
+    with _refusals(), command_parts() as parts:
         wanted = retryable(JobFilter.of(_given(told)))
-        with opened.single() as store:
+        with parts.database.single() as store:
             matched, causes = acts.count_jobs(store, wanted), acts.causes(store, wanted)
         if not as_json:
             Console().print(job_tables.cause_table(causes, title=f"{matched} jobs match"))
         answer: dict[str, Any] = {"matched": matched, "causes": [job_tables.cause_json(cause) for cause in causes]}
         if matched and not dry_run and (yes or click.confirm(f"Retry these {matched} jobs?", err=True)):
-            with opened.begin() as store:
+            with parts.database.begin() as store:
                 run = acts.retry_all(store, wanted, who=operator(), why=why, now=datetime.now(UTC))
-            ring(run)
+            parts.ring(run)
             answer["runId"] = str(run.id)
             if not as_json:
                 print(f"Run {run.id} retries them; follow it with: mana-credits jobs show {run.id}")
             if wait:
-                answer |= _wait_for(opened, run.id, quiet=as_json)
+                answer |= _wait_for(parts.database, run.id, quiet=as_json)
     if as_json:
         print(json.dumps(answer, default=str))
     sys.exit(1 if answer.get("stopped") else 0)
 
 
-def _wait_for(opened: Database, run_id: UUID, *, quiet: bool) -> dict[str, Any]:
+def _wait_for(database: Database, run_id: UUID, *, quiet: bool) -> dict[str, Any]:
     """Wait until a run has ended; gives its result."""
     with Console(stderr=True, quiet=quiet).status("Retrying …"):
         while True:
-            with opened.single() as store:
+            with database.single() as store:
                 run = find_job(store, run_id, owner=None)
             if run.state is not JobState.PENDING:
                 break

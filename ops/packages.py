@@ -13,13 +13,13 @@ from domain.errors import NotFound
 from domain.operations.packages import add_package, all_packages, change_package
 from domain.operations.packages import seed as seed_packages
 from domain.units import Credits, EuroCents
-from ops.connection import database
+from process.parts import command_parts
 
 
 @click.command()
 def seed() -> None:
     """Put the starting offer on sale; packages that are there stay as they are."""
-    with database() as opened, opened.begin() as store:
+    with command_parts() as parts, parts.database.begin() as store:
         added = seed_packages(store, now=datetime.now(UTC))
     print(f"{len(added)} packages added")
 
@@ -33,7 +33,7 @@ def packages() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_packages(*, as_json: bool) -> None:
     """List all packages."""
-    with database() as opened, opened.single() as store:
+    with command_parts() as parts, parts.database.single() as store:
         found = all_packages(store)
     if as_json:
         print(json.dumps([asdict(package) for package in found], default=str))
@@ -54,7 +54,7 @@ def list_packages(*, as_json: bool) -> None:
 @click.option("--sort-order", default=100)
 def add(*, name: str, credit_count: int, price_cents: int, description: str, sort_order: int) -> None:
     """Put a package on sale."""
-    with database() as opened, opened.begin() as store:
+    with command_parts() as parts, parts.database.begin() as store:
         package = add_package(
             store,
             name=name,
@@ -80,7 +80,7 @@ def change(name: str, **values: object) -> None:
     if not told:
         sys.exit("Nothing to change")
     try:
-        with database() as opened, opened.begin() as store:
+        with command_parts() as parts, parts.database.begin() as store:
             change_package(store, name=name, values=told, now=datetime.now(UTC))
     except NotFound as refusal:
         sys.exit(refusal.detail)

@@ -15,8 +15,8 @@ from rich.table import Table
 from domain.operations.reconciliation import EVENTS_KEPT, request_reconciliation
 from domain.rules.jobs import Job, JobState
 from domain.store import Database
-from ops.connection import database
-from ops.following import ended, refuse_unless_done, ring
+from ops.following import ended, refuse_unless_done
+from process.parts import command_parts
 
 _AGE = re.compile(r"(\d{1,4})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -48,27 +48,27 @@ def reconcile(*, since: datetime | None, objects: bool) -> None:
     """List what Stripe knows, do what was missed, and report. Exits 1 if something waits for a person."""
     now = datetime.now(UTC)
     console = Console()
-    with database() as opened, Progress(console=console, transient=True) as progress:
-        with opened.begin() as store:
+    with command_parts() as parts, Progress(console=console, transient=True) as progress:
+        with parts.database.begin() as store:
             first = request_reconciliation(store, since=since, objects=objects, now=now)
-        ring(first)
-        parts = list(_listing(opened, first, progress, now=now))
-        found = [UUID(job_id) for part in parts for job_id in (part.result or {})["recorded"]]
+        parts.ring(first)
+        listings = list(_listing(parts.database, first, progress, now=now))
+        found = [UUID(job_id) for part in listings for job_id in (part.result or {})["recorded"]]
         bar = progress.add_task("Doing what was missed", total=len(found))
         jobs = []
         for job_id in found:
-            jobs.append(ended(opened, job_id))
+            jobs.append(ended(parts.database, job_id))
             progress.advance(bar)
-    _report(console, parts, jobs)
+    _report(console, listings, jobs)
     sys.exit(1 if any(job.state is JobState.FAILED for job in jobs) else 0)
 
 
-def _listing(opened: Database, first: Job, progress: Progress, *, now: datetime) -> Iterator[Job]:
+def _listing(database: Database, first: Job, progress: Progress, *, now: datetime) -> Iterator[Job]:
     """Follow a chain of listing jobs; the bar shows how far back in time its lists have come."""
     bar = progress.add_task("Listing at Stripe", total=None)
     following: UUID | None = first.id
     while following is not None:
-        part = refuse_unless_done(ended(opened, following))
+        part = refuse_unless_done(ended(database, following))
         yield part
         result = part.result or {}
         following = UUID(result["next"]) if result["next"] else None
@@ -78,8 +78,8 @@ def _listing(opened: Database, first: Job, progress: Progress, *, now: datetime)
         progress.update(bar, total=whole, completed=done, description=f"Listing at Stripe {result['stream'] or ''}")
 
 
-def _report(console: Console, parts: list[Job], jobs: list[Job]) -> None:
-    listed = sum((part.result or {})["listed"] for part in parts)
+def _report(console: Console, listings: list[Job], jobs: list[Job]) -> None:
+    listed = sum((part.result or {})["listed"] for part in listings)
     table = Table("What", "How many", title="Reconciliation")
     table.add_row("listed at Stripe", str(listed))
     table.add_row("not known here before", str(len(jobs)))

@@ -8,8 +8,8 @@ import click
 from domain.errors import KeyReused, Refusal
 from domain.operations.takebacks import request_refund
 from domain.units import EuroCents
-from ops.connection import database
-from ops.following import ended, refuse_unless_done, ring
+from ops.following import ended, refuse_unless_done
+from process.parts import command_parts
 
 REASONS = ("requested_by_customer", "duplicate", "fraudulent")
 """Stripe's words (https://docs.stripe.com/api/refunds/create#create_refund-reason)."""
@@ -25,15 +25,15 @@ def refund(*, purchase: UUID, amount: int | None, reason: str) -> None:
     The same command given twice before that event asks for one refund.
     """
     wanted = None if amount is None else EuroCents(amount)
-    with database() as opened:
+    with command_parts() as parts:
         try:
-            with opened.begin() as store:
+            with parts.database.begin() as store:
                 recorded = request_refund(store, purchase_id=purchase, amount=wanted, reason=reason)
         except KeyReused:
             sys.exit("A refund of another amount is under way; ask again when Stripe has told of it")
         except Refusal as refusal:
             sys.exit(refusal.detail)
-        ring(recorded.job)
-        told = refuse_unless_done(ended(opened, recorded.job.id)).result or {}
+        parts.ring(recorded.job)
+        told = refuse_unless_done(ended(parts.database, recorded.job.id)).result or {}
     again = " (asked for before)" if recorded.replayed else ""
     print(f"Refund {told['refundId']} of {told['amount']} cents of purchase {purchase}{again}")

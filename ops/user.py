@@ -13,9 +13,9 @@ from rich.table import Table
 from domain.operations.users import UserSheet, user_sheet
 from domain.rules.purchases import Purchase
 from domain.units import UserId
-from ops.connection import database
 from ops.job_tables import job_json, job_table, moment, transaction_table
 from ops.jobs import UserIdText
+from process.parts import command_parts
 
 
 @click.command()
@@ -23,7 +23,7 @@ from ops.jobs import UserIdText
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def user(*, user_id: str, as_json: bool) -> None:
     """Show a user: balance, subscription, purchases, gifts, jobs and ledger, of each the latest rows."""
-    with database() as opened, opened.begin() as store:
+    with command_parts() as parts, parts.database.begin() as store:
         sheet = user_sheet(store, user_id=UserId(user_id), now=datetime.now(UTC))
     if as_json:
         print(json.dumps(_json(user_id, sheet), default=str))

@@ -20,7 +20,7 @@ from domain.rules.idempotency import ClientKey
 from domain.rules.ledger import Movement, TransactionType
 from domain.store import Database, ledger
 from domain.units import Credits, UserId
-from ops.local.postgres import Postgres
+from local.postgres import Postgres
 from settings import Settings, from_environment
 from tests.issuer import Issuer, running_issuer
 from web.app import create_app

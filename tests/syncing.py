@@ -9,11 +9,11 @@ from uuid import UUID
 import psycopg
 
 from domain.store import Database
+from gateways.notifier import Notifier
+from process.parts import WorkerParts
 from tests.workshop import worker
 from workers.handlers import HANDLERS, TOGETHER
 from workers.jobs import run_jobs
-from workers.notifier import Notifier
-from workers.resources import Resources
 from workers.schedule import record_renewals
 
 
@@ -29,16 +29,16 @@ class Letterbox(Notifier):
         self.sent.append((user_id, text))
 
 
-def do(with_: Resources, job_ids: Iterable[UUID | str]) -> None:
+def do(parts: WorkerParts, job_ids: Iterable[UUID | str]) -> None:
     """Do jobs as a message of their queue would."""
-    run_jobs([UUID(str(job_id)) for job_id in job_ids], HANDLERS, with_, together=TOGETHER)
+    run_jobs([UUID(str(job_id)) for job_id in job_ids], HANDLERS, parts, together=TOGETHER)
 
 
 def renew_due(database: Database, url: str) -> None:
     """Let one tick record what is due and one worker do it."""
-    with_ = worker(database)
-    record_renewals(with_, now=datetime.now(UTC))
-    do(with_, pending(url, "renew"))
+    parts = worker(database)
+    record_renewals(parts, now=datetime.now(UTC))
+    do(parts, pending(url, "renew"))
 
 
 def pending(url: str, kind: str) -> list[UUID]:

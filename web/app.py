@@ -8,57 +8,29 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 import settings as environment
-from domain.store import Database
 from domain.store.group_commit import GroupCommit
 from domain.units import USER_ID_MAX
-from telemetry import configure_logging
-from web import (
-    admin_jobs,
-    console,
-    credits,  # noqa: A004 - the contract's word
-    gifts,
-    internal,
-    internal_holds,
-    jobs,
-    pages,
-    public,
-    purchases,
-    sync,
-    sync_admin,
-    sync_internal,
-    usage,
-    webhooks,
-)
-from web.http import guesses, problems, requests
+from process.parts import WebParts, web_parts
+from telemetry.logs import configure_logging
+from web import admins, console, pages, public, services, stripe, users
+from web.http import gift_guesses, problems, requests
 from web.http.api import Api
-from web.http.auth import Tokens
 from web.http.jwks import IssuerKeys
-from web.http.surroundings import EXTENSION, Surroundings, statement
+from web.http.parts import EXTENSION, Parts, statement
+from web.http.tokens import Tokens
 from web.http.turns import Turns
-from web.http.waiting import WaitingRoom
+from web.http.waiting_room import WaitingRoom
 from web.openapi import build
-from workers.broker import Bell
 
 BODY_BYTES_MAX: Final = 64 * 1024
-POOL_SIZE: Final = 20
 APIS: Final[tuple[Api, ...]] = (
-    public.api,
-    pages.api,
-    webhooks.api,
-    credits.api,
-    usage.api,
-    purchases.api,
-    gifts.lookups,
-    gifts.api,
-    sync.api,
-    jobs.api,
-    internal.api,
-    internal_holds.api,
-    sync_internal.api,
-    sync_admin.api,
-    admin_jobs.api,
-    console.door,
-    console.api,
+    *public.APIS,
+    *pages.APIS,
+    *stripe.APIS,
+    *users.APIS,
+    *services.APIS,
+    *admins.APIS,
+    *console.APIS,
 )
 OPEN_TO_OUR_CLIENTS: Final = (r"/api/v1/(?!internal|webhooks|admin).*", r"/static/.*")
 """What web clients on other origins may read: the API of users, and the modules and texts that they embed."""
@@ -96,12 +68,12 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     app.url_map.converters["user_id"] = UserIdConverter
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
-    app.extensions[EXTENSION] = _surroundings(settings)
+    app.extensions[EXTENSION] = _parts(web_parts(settings))
     requests.install(app)
     problems.install(app)
     for api in APIS:
         app.register_blueprint(api)
-    guesses.install(app, settings.redis_url, only=(gifts.lookups.name, gifts.api.name))
+    gift_guesses.install(app, settings.redis_url, only=(public.gifts.api.name, users.gifts.api.name))
     CORS(
         app,
         resources={path: {"origins": list(settings.cors_origins)} for path in OPEN_TO_OUR_CLIENTS},
@@ -115,15 +87,15 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     return app
 
 
-def _surroundings(settings: environment.Settings) -> Surroundings:
-    database = Database(settings.database_url, pool_size=POOL_SIZE)
-    return Surroundings(
+def _parts(made: WebParts) -> Parts:
+    settings = made.settings
+    return Parts(
         settings=settings,
-        database=database,
-        bell=Bell(settings.redis_url),
+        database=made.database,
+        bell=made.bell,
         tokens=Tokens(IssuerKeys(f"{settings.auth_url}/api/auth/jwks"), issuer=settings.auth_url),
         turns=Turns(),
         group_commit=GroupCommit(settings.database_url, alone=statement),
-        waiting_room=WaitingRoom(database),
+        waiting_room=WaitingRoom(made.database),
         openapi=build(APIS),
     )

@@ -10,7 +10,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
-from web.http.api import BASE, JSON, Api, Endpoint
+from web.http.answer import BASE, JSON
+from web.http.api import Api, Endpoint
 from web.http.models import Accepted, InsufficientCreditsProblem, Problem
 from web.http.problems import HTTP_STATUSES, PROBLEM_JSON, BadRequest
 

@@ -31,18 +31,18 @@ from domain.operations.jobs import (
     still_due,
 )
 from domain.rules.jobs import Job, JobKind
-from workers import metrics
-from workers.errors import FinalError
-from workers.resources import Resources
+from gateways.errors import FinalError
+from process.parts import WorkerParts
+from telemetry import metrics
 
-Handler = Callable[[Job, Resources], Write]
+Handler = Callable[[Job, WorkerParts], Write]
 """Does what must be done outside this machine, and returns the write that ends the job.
 
 It is called outside any transaction, and may be called again for the same job at any time: what it does outside carries
 an idempotency key made from our row id.
 """
 
-TogetherHandler = Callable[[Resources], WriteAll]
+TogetherHandler = Callable[[WorkerParts], WriteAll]
 """Makes the write that does many jobs of a kind in one transaction. Such a kind does nothing outside this machine."""
 
 TRACEBACK_MAX: Final = 8_000
@@ -53,7 +53,7 @@ log = structlog.get_logger()
 def run_jobs(
     job_ids: Iterable[UUID],
     handlers: Mapping[JobKind, Handler],
-    with_: Resources,
+    parts: WorkerParts,
     *,
     together: Mapping[JobKind, TogetherHandler] | None = None,
 ) -> None:
@@ -66,42 +66,42 @@ def run_jobs(
     """
     waiting = list(job_ids)
     if together and len(waiting) > 1:
-        waiting = _run_together(waiting, handlers, with_, together)
+        waiting = _run_together(waiting, handlers, parts, together)
     for job_id in waiting:
-        run_job(job_id, handlers, with_)
+        run_job(job_id, handlers, parts)
 
 
-def run_job(job_id: UUID, handlers: Mapping[JobKind, Handler], with_: Resources) -> None:
+def run_job(job_id: UUID, handlers: Mapping[JobKind, Handler], parts: WorkerParts) -> None:
     """Do one job, if it is there to be done. Whatever goes wrong is written down and tried again later."""
     try:
-        with with_.database.begin() as store:
+        with parts.database.begin() as store:
             job = start(store, job_id, token=new_id())
     except (Busy, Unavailable) as error:
         _leave(job_id, error)
         return
     if job is not None:
-        _do(job, handlers, with_)
+        _do(job, handlers, parts)
 
 
 def _run_together(
     job_ids: Sequence[UUID],
     handlers: Mapping[JobKind, Handler],
-    with_: Resources,
+    parts: WorkerParts,
     together: Mapping[JobKind, TogetherHandler],
 ) -> list[UUID]:
     """Do what can be done together, and what failed together alone; returns the jobs nobody has started yet."""
     token = new_id()
     try:
-        with with_.database.begin() as store:
+        with parts.database.begin() as store:
             started = start_together(store, job_ids, kinds=list(together), token=token)
         for kind, handler in together.items():
             jobs = [job for job in started if job.kind is kind]
-            alone = _finish_together(kind, jobs, token, handler, with_) if jobs else set()
+            alone = _finish_together(kind, jobs, token, handler, parts) if jobs else set()
             for job in jobs:
                 if job.id in alone:
-                    _do(job, handlers, with_)
+                    _do(job, handlers, parts)
         unstarted = set(job_ids) - {job.id for job in started}
-        with with_.database.single() as store:
+        with parts.database.single() as store:
             return still_due(store, list(unstarted))
     except (Busy, Unavailable) as error:
         _leave(job_ids[0], error)
@@ -109,13 +109,13 @@ def _run_together(
 
 
 def _finish_together(
-    kind: JobKind, jobs: Sequence[Job], token: UUID, handler: TogetherHandler, with_: Resources
+    kind: JobKind, jobs: Sequence[Job], token: UUID, handler: TogetherHandler, parts: WorkerParts
 ) -> set[UUID]:
     """Write the effects and ends of jobs in one transaction; returns those that are left to be done alone."""
     began = time.perf_counter()
     try:
-        with with_.database.begin() as store:
-            alone = finish_together(store, jobs, handler(with_), token=token)
+        with parts.database.begin() as store:
+            alone = finish_together(store, jobs, handler(parts), token=token)
     except Exception as error:  # noqa: BLE001 - whose fault it was shows when each is done alone
         log.warning("jobs_failed_together", kind=kind.value, jobs=len(jobs), error=type(error).__name__)
         return {job.id for job in jobs}
@@ -125,12 +125,12 @@ def _finish_together(
     return alone
 
 
-def _do(job: Job, handlers: Mapping[JobKind, Handler], with_: Resources) -> None:
+def _do(job: Job, handlers: Mapping[JobKind, Handler], parts: WorkerParts) -> None:
     """Do a job that was started."""
     known = {"job_id": str(job.id), "kind": job.kind.value, "request_id": job.request_id}
     try:
         with structlog.contextvars.bound_contextvars(**known), metrics.timed(job.kind) as outcome:
-            outcome.name = _act(job, handlers[job.kind], with_)
+            outcome.name = _act(job, handlers[job.kind], parts)
     except (Busy, Unavailable) as error:
         _leave(job.id, error)
 
@@ -140,31 +140,31 @@ def _leave(job_id: UUID, error: Exception) -> None:
     log.warning("job_left", job_id=str(job_id), error=type(error).__name__)
 
 
-def _act(job: Job, handler: Handler, with_: Resources) -> str:
+def _act(job: Job, handler: Handler, parts: WorkerParts) -> str:
     """Let the handler act and write the end of the job; returns the outcome's name."""
     try:
-        write = handler(job, with_)
-        with with_.database.begin() as store:
+        write = handler(job, parts)
+        with parts.database.begin() as store:
             ours = finish(store, job, write)
     except Unfinished as unfinished:
-        with with_.database.begin() as store:
+        with parts.database.begin() as store:
             postpone(store, job, pause=timedelta(seconds=unfinished.pause_s))
         if not unfinished.pause_s:
-            with_.bell.ring(job)
+            parts.bell.ring(job)
         return "unfinished"
     except Refusal as refusal:
-        with with_.database.begin() as store:
+        with parts.database.begin() as store:
             reject(store, job, refusal)
         log.info("job_rejected", code=refusal.code)
         return "rejected"
     except Exception as error:  # noqa: BLE001 - the outermost frame of a job
-        _write_failure(job, error, with_)
+        _write_failure(job, error, parts)
         return "failed"
     log.info("job_done" if ours else "job_lease_lost")
     return "done" if ours else "lease_lost"
 
 
-def _write_failure(job: Job, error: Exception, with_: Resources) -> None:
+def _write_failure(job: Job, error: Exception, parts: WorkerParts) -> None:
     final = isinstance(error, FinalError | Parked)
     met = Failure(
         worker=f"{socket.gethostname()}:{os.getpid()}",
@@ -174,5 +174,5 @@ def _write_failure(job: Job, error: Exception, with_: Resources) -> None:
         final=final,
     )
     log.warning("job_failed", error=met.error_class, attempt=job.attempts + 1, final=final)
-    with with_.database.begin() as store:
+    with parts.database.begin() as store:
         fail(store, job, met)

@@ -8,12 +8,13 @@ from periodiq import cron
 
 import settings
 from domain.rules.jobs import Queue
-from telemetry import configure_logging
-from workers.broker import actor_name, worker_broker
+from gateways.bell import actor_name
+from process.parts import worker_parts
+from telemetry.logs import configure_logging
+from workers.broker import worker_broker
 from workers.handlers import HANDLERS, TOGETHER
 from workers.jobs import run_jobs
-from workers.metrics import MetricsServer
-from workers.resources import resources
+from workers.metrics_server import MetricsServer
 from workers.schedule import record_due, watch_sync
 from workers.sweeper import Sweeper
 
@@ -29,7 +30,7 @@ dramatiq.set_broker(broker)
 
 
 def _do(job_ids: list[str]) -> None:
-    run_jobs([UUID(job_id) for job_id in job_ids], HANDLERS, resources(), together=TOGETHER)
+    run_jobs([UUID(job_id) for job_id in job_ids], HANDLERS, worker_parts(), together=TOGETHER)
 
 
 for queue in Queue:
@@ -46,5 +47,5 @@ for queue in Queue:
 @dramatiq.actor(queue_name=Queue.DEFAULT.value, periodic=cron("* * * * *"), broker=broker)
 def tick() -> None:
     """Look what the schedule asks for now. Any number of ticks in a minute record the same jobs once."""
-    record_due(resources())
-    watch_sync(resources())
+    record_due(worker_parts())
+    watch_sync(worker_parts())

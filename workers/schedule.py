@@ -9,7 +9,7 @@ from domain.operations.notices import BATCH, look_ahead
 from domain.operations.renewals import Page, record_page, record_resumptions
 from domain.rules.jobs import Job, JobKind, NewJob, Queue
 from domain.units import UserId
-from workers.resources import Resources
+from process.parts import WorkerParts
 from workers.sweeper import sweep
 
 EVERY: Final = {
@@ -25,52 +25,52 @@ EVERY: Final = {
 """Which kinds are recorded once per period of this length."""
 
 
-def record_due(with_: Resources) -> list[Job]:
+def record_due(parts: WorkerParts) -> list[Job]:
     """Record this period's jobs, ring for them, and sweep; returns the jobs that are new."""
     now = datetime.now(UTC)
     wanted = [NewJob(kind=kind, key=f"{kind}:{_period(now, every):%Y-%m-%dT%H:%MZ}") for kind, every in EVERY.items()]
-    with with_.database.begin() as store:
+    with parts.database.begin() as store:
         fresh = record_all(store, wanted)
-    with_.bell.ring(*fresh)
-    sweep(with_)
+    parts.bell.ring(*fresh)
+    sweep(parts)
     return fresh
 
 
-def watch_sync(with_: Resources) -> None:
+def watch_sync(parts: WorkerParts) -> None:
     """Look once at all subscriptions that have something coming: renewals, users who can pay again, charges ahead."""
-    record_renewals(with_, now=datetime.now(UTC))
-    _record_resumptions(with_)
-    if with_.notifier is not None:
-        _record_low_balances(with_, now=datetime.now(UTC))
+    record_renewals(parts, now=datetime.now(UTC))
+    _record_resumptions(parts)
+    if parts.notifier is not None:
+        _record_low_balances(parts, now=datetime.now(UTC))
 
 
-def record_renewals(with_: Resources, *, now: datetime) -> list[UUID]:
+def record_renewals(parts: WorkerParts, *, now: datetime) -> list[UUID]:
     """Record what is due, a page in a transaction, and ring for each page at once; returns the jobs that are new."""
     recorded: list[UUID] = []
     page = Page(recorded=(), last=None)
     while True:
-        with with_.database.begin() as store:
+        with parts.database.begin() as store:
             page = record_page(store, after=page.last, now=now)
-        with_.bell.ring_ids({Queue.RENEWALS: page.recorded})
+        parts.bell.ring_ids({Queue.RENEWALS: page.recorded})
         recorded.extend(page.recorded)
         if page.last is None:
             return recorded
 
 
-def _record_resumptions(with_: Resources) -> None:
+def _record_resumptions(parts: WorkerParts) -> None:
     after: UserId | None = UserId("")
     while after is not None:
-        with with_.database.begin() as store:
+        with parts.database.begin() as store:
             recorded, after = record_resumptions(store, after=after)
-        with_.bell.ring_ids({Queue.DEFAULT: recorded})
+        parts.bell.ring_ids({Queue.DEFAULT: recorded})
 
 
-def _record_low_balances(with_: Resources, *, now: datetime) -> None:
+def _record_low_balances(parts: WorkerParts, *, now: datetime) -> None:
     looked_at = BATCH
     while looked_at == BATCH:
-        with with_.database.begin() as store:
+        with parts.database.begin() as store:
             looked_at, recorded = look_ahead(store, now=now)
-        with_.bell.ring_ids({Queue.NOTIFY: recorded})
+        parts.bell.ring_ids({Queue.NOTIFY: recorded})
 
 
 def _period(now: datetime, every: timedelta) -> datetime:

@@ -9,7 +9,7 @@ from dramatiq.middleware import Middleware
 
 from domain.errors import Busy, Unavailable
 from domain.store import jobs as job_rows
-from workers.resources import Resources, resources
+from process.parts import WorkerParts, worker_parts
 
 PAUSE_S: Final = 1.0
 BATCH: Final = 500
@@ -17,11 +17,11 @@ BATCH: Final = 500
 log = structlog.get_logger()
 
 
-def sweep(with_: Resources) -> int:
+def sweep(parts: WorkerParts) -> int:
     """Ring again for a batch of due jobs that nobody started; returns how many."""
-    with with_.database.begin() as store:
+    with parts.database.begin() as store:
         silent = job_rows.take_silent(store, most=BATCH)
-    with_.bell.ring_ids(silent)
+    parts.bell.ring_ids(silent)
     return sum(len(ids) for ids in silent.values())
 
 
@@ -42,7 +42,7 @@ class Sweeper(Middleware):
     def _run(self) -> None:
         while not self._stop.wait(PAUSE_S):
             try:
-                rung = sweep(resources())
+                rung = sweep(worker_parts())
             except (Busy, Unavailable) as error:
                 log.warning("sweep_failed", error=type(error).__name__)
             except Exception:  # the outermost frame: a sweeper that dies takes the promise with it

@@ -19,7 +19,7 @@ from stripe import StripeClient
 from domain.operations.audit import violations
 from domain.rules.jobs import LONG_KINDS
 from domain.store import Database
-from ops.local.stack import LocalStack
+from local.stack import LocalStack
 from tests.acceptance.real_stripe import real_stripe_environment
 from tests.conftest import ROOT, sqlalchemy_url
 

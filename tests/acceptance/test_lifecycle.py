@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ops.local.programs import PROJECT, read_procfile
+from local.programs import PROJECT, read_procfile
 from tests.acceptance.conftest import Service, eventually
 from tests.acceptance.test_faults import deliver, paid_event, worker_children
 

@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from ops.local.programs import PROJECT, read_procfile
+from local.programs import PROJECT, read_procfile
 from tests.acceptance.conftest import Answer, Service, eventually
 
 RESTARTS: Final = int(os.environ.get("MANA_FAULT_RESTARTS", "2"))

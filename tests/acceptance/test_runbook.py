@@ -18,7 +18,7 @@ OPS: Final = ROOT / "docs" / "ops"
 PAGES: Final = sorted((OPS / "runbook").glob("*.md"))
 FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 METRIC: Final = re.compile(r"\bmana_[a-z_]+\b")
-SOURCES: Final = ("web/metrics.py", "web/http/requests.py", "workers/metrics.py")
+SOURCES: Final = ("web/public/metrics.py", "web/http/requests.py", "workers/metrics.py")
 
 
 def rules() -> list[dict[str, str]]:
@@ -43,7 +43,7 @@ def slug(alert: str) -> str:
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
     named = {rule["runbook"] for rule in rules()}
 
-    assert named == {f"docs/ops/runbook/{slug(rule['alert'])}.md" for rule in rules()}
+    assert named == {f"docs/operating/runbook/{slug(rule['alert'])}.md" for rule in rules()}
     assert named == {page.relative_to(ROOT).as_posix() for page in PAGES if page.name != "README.md"}
     index = (OPS / "runbook" / "README.md").read_text(encoding="utf-8")
     for rule in rules():

@@ -101,12 +101,12 @@ def test_three_parallel_runs_over_500_due_are_500_charges(database: Database, da
 
     def run(number: int) -> None:
         # Not joined: three runs, a tick and the workers they ring, all at the same subscriptions.
-        with_ = worker(database)
+        parts = worker(database)
         if number < 3:
-            do(with_, [insert_run(database_url)])
+            do(parts, [insert_run(database_url)])
         else:
-            record_renewals(with_, now=datetime.now(UTC))
-            do(with_, pending(database_url, "renew"))
+            record_renewals(parts, now=datetime.now(UTC))
+            do(parts, pending(database_url, "renew"))
 
     assert at_once(4, run) == [None] * 4
 
@@ -137,8 +137,8 @@ def test_an_act_of_a_user_during_a_wave_wins(database: Database, database_url: s
     for user_id in users:
         give(database, user_id, 30)
     subscribe(database_url, *users)
-    with_ = worker(database)
-    record_renewals(with_, now=datetime.now(UTC))
+    parts = worker(database)
+    record_renewals(parts, now=datetime.now(UTC))
     inside, done = threading.Event(), threading.Event()
 
     def user() -> None:
@@ -153,7 +153,7 @@ def test_an_act_of_a_user_during_a_wave_wins(database: Database, database_url: s
     with ThreadPoolExecutor(1) as pool:
         acting = pool.submit(user)
         inside.wait()
-        do(with_, pending(database_url, "renew"))
+        do(parts, pending(database_url, "renew"))
         acting.result()
 
     assert charges(database_url) == {user_id: 1 for user_id in users if user_id != "u7"}
@@ -166,15 +166,15 @@ def test_users_who_deactivate_during_waves_are_not_charged_after_it(database: Da
     for user_id in users:
         give(database, user_id, 30)
     subscribe(database_url, *users)
-    with_ = worker(database)
-    record_renewals(with_, now=datetime.now(UTC))
+    parts = worker(database)
+    record_renewals(parts, now=datetime.now(UTC))
     jobs = pending(database_url, "renew")
 
     charged_before = {}
 
     def run(number: int) -> None:
         if number:
-            do(with_, jobs[(number - 1) * 50 : number * 50])
+            do(parts, jobs[(number - 1) * 50 : number * 50])
             return
         for user_id in users[::3]:
             with database.begin() as store:
@@ -196,17 +196,17 @@ def test_a_batch_whose_worker_died_after_its_claim_is_charged_once_by_the_next(
     for user_id in users:
         give(database, user_id, 90)
     subscribe(database_url, *users)
-    with_ = worker(database)
-    jobs = record_renewals(with_, now=datetime.now(UTC))
+    parts = worker(database)
+    jobs = record_renewals(parts, now=datetime.now(UTC))
     with database.begin() as store:
         claimed = start_together(store, jobs, kinds=[JobKind.RENEW], token=new_id())
     with pytest.raises(Killed), database.begin() as store:
         renew_and_die(store, claimed)
-    do(with_, jobs)
+    do(parts, jobs)
     assert charges(database_url) == {}
     rows(database_url, "UPDATE jobs.jobs SET leased_until = now() - interval '1 second'")
 
-    at_once(3, lambda _: do(with_, jobs))
+    at_once(3, lambda _: do(parts, jobs))
 
     assert charges(database_url) == dict.fromkeys(users, 1)
     assert rows(database_url, "SELECT DISTINCT state, starts FROM jobs.jobs") == [("done", 2)]
@@ -216,13 +216,13 @@ def test_a_worker_that_comes_back_after_its_lease_writes_nothing(database: Datab
     give(database, "anna", 90)
     give(database, "ben", 90)
     subscribe(database_url, "anna", "ben")
-    with_ = worker(database)
-    jobs = record_renewals(with_, now=datetime.now(UTC))
+    parts = worker(database)
+    jobs = record_renewals(parts, now=datetime.now(UTC))
     token = new_id()
     with database.begin() as store:
         claimed = start_together(store, jobs, kinds=[JobKind.RENEW], token=token)
     rows(database_url, "UPDATE jobs.jobs SET leased_until = now() - interval '1 second'")
-    do(with_, jobs)
+    do(parts, jobs)
 
     with database.begin() as store:
         late = finish_together(
@@ -241,12 +241,12 @@ def test_a_locked_balance_holds_up_its_user_alone(database: Database, database_u
     for user_id in users:
         give(database, user_id, 30)
     subscribe(database_url, *users)
-    with_ = worker(database)
-    jobs = record_renewals(with_, now=datetime.now(UTC))
+    parts = worker(database)
+    jobs = record_renewals(parts, now=datetime.now(UTC))
 
     with psycopg.connect(database_url) as connection:
         connection.execute("SELECT FROM credits.balances WHERE user_id = 'u7' FOR UPDATE")
-        done = threading.Thread(target=do, args=(with_, jobs))
+        done = threading.Thread(target=do, args=(parts, jobs))
         done.start()
         for _ in range(100):
             if len(charges(database_url)) == 19:

@@ -19,7 +19,7 @@ from tests.conftest import at_once, give
 from tests.http.client import JSON, Api, offer, problem_of, written
 from tests.issuer import Issuer
 from web.http.turns import AT_ONCE, IN_LINE, PATIENT, SHORT_WAIT_S, WAIT_S, Turns
-from web.http.waiting import WAITING_MAX
+from web.http.waiting_room import WAITING_MAX
 
 LOCK_TIMEOUT_S: Final = 2.0
 USE: Final = {"amount": 1, "appId": "chat", "description": "A question"}

@@ -15,9 +15,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.store import Database
-from ops.local import tether
-from ops.local.ports import free_port
-from ops.local.postgres import Postgres
+from local import tether
+from local.ports import free_port
+from local.postgres import Postgres
 from tests.conftest import ROOT, give
 from tests.http.client import Api, bearer
 from tests.issuer import Issuer

@@ -9,7 +9,7 @@ import redis
 from flask.testing import FlaskClient
 
 from domain.store import Database
-from ops.local.valkey import Valkey
+from local.valkey import Valkey
 from settings import Settings
 from tests.http.client import API, bearer, make_gift
 from tests.issuer import Issuer

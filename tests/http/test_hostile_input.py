@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from domain.store import Database
-from ops.local.postgres import Postgres
+from local.postgres import Postgres
 from settings import from_environment
 from tests.conftest import give, sqlalchemy_url
 from tests.http.client import JSON, Api, Caller, check_problem, offer, problem_of, written

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from settings import Settings
 from web.app import create_app
-from web.texts import LANGUAGES
+from web.pages.texts import LANGUAGES
 
 
 @pytest.fixture

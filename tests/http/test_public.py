@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 
 from domain.store import Database
-from ops.local.postgres import Postgres
-from ops.local.valkey import Valkey
+from local.postgres import Postgres
+from local.valkey import Valkey
 from settings import Settings
 from tests.conftest import ROOT, give
 from tests.http.client import INSTANT_TEXT, Caller

@@ -16,15 +16,15 @@ from domain.rules.purchases import Purchase, Redirects
 from domain.store import Database
 from domain.store import packages as package_rows
 from domain.units import Credits, EuroCents, UserId
+from gateways.bell import Bell
+from gateways.stripe.client import connect
+from gateways.stripe.gateway import StripeGateway
+from gateways.stripe.reader import StripeReader
+from process.parts import WorkerParts
 from tests.conftest import NOW
 from tests.local_stripe.server import API_KEY, LocalStripe
-from workers.broker import Bell
 from workers.handlers import HANDLERS
 from workers.jobs import run_job
-from workers.resources import Resources
-from workers.stripe_books import StripeBooks
-from workers.stripe_client import connect
-from workers.stripe_gateway import StripeGateway
 
 ANNA = UserId("anna")
 TIMEOUT_S = 0.5
@@ -51,7 +51,7 @@ class House:
 
     database: Database
     local: LocalStripe
-    with_: Resources
+    parts: WorkerParts
     package_id: UUID
 
     @property
@@ -97,7 +97,7 @@ class House:
             if not due:
                 return
             for (job_id,) in due:
-                run_job(job_id, HANDLERS, self.with_)
+                run_job(job_id, HANDLERS, self.parts)
         pytest.fail("the jobs never end")
 
     def hear(self) -> None:
@@ -125,10 +125,10 @@ class House:
 @pytest.fixture
 def house(database: Database, local: LocalStripe) -> House:
     client = connect(API_KEY, api_base=local.url, timeout_s=TIMEOUT_S)
-    with_ = Resources(
+    parts = WorkerParts(
         database=database,
         stripe=StripeGateway(client, database=database),
-        books=StripeBooks(client),
+        stripe_reader=StripeReader(client),
         bell=Bell("redis://127.0.0.1:1/0"),
         livemode=False,
     )
@@ -143,4 +143,4 @@ def house(database: Database, local: LocalStripe) -> House:
             now=NOW,
         )
     assert package is not None
-    return House(database, local, with_, package.id)
+    return House(database, local, parts, package.id)

@@ -13,7 +13,7 @@ from domain.errors import Busy, Unavailable
 from domain.operations import spending
 from domain.store import Database, UnfitDatabase
 from domain.units import UserId
-from ops.local.postgres import Postgres
+from local.postgres import Postgres
 from tests.conftest import NOW, at_once, give, sqlalchemy_url
 
 

@@ -93,7 +93,7 @@ def test_a_run_by_hand_does_not_move_the_cursor(house: House) -> None:
 
 def test_a_long_list_is_read_by_a_chain_of_jobs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciliation, "PAGES_MAX", 1)
-    monkeypatch.setattr("workers.stripe_books.PAGE_SIZE", 2)
+    monkeypatch.setattr("gateways.stripe.reader.PAGE_SIZE", 2)
     purchases = [house.paid() for _ in range(5)]
 
     house.hear()

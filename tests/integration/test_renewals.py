@@ -74,10 +74,10 @@ def test_a_period_that_was_not_due_when_its_job_ran_is_charged_when_it_is(
 ) -> None:
     give(database, "anna", 500)
     subscribe(database_url, "anna")
-    with_ = worker(database)
-    record_renewals(with_, now=datetime.now(UTC))
+    parts = worker(database)
+    record_renewals(parts, now=datetime.now(UTC))
     rows(database_url, "UPDATE credits.sync_subscriptions SET next_charge_at = now() + interval '1 hour'")
-    do(with_, pending(database_url, "renew"))
+    do(parts, pending(database_url, "renew"))
     assert charges(database_url) == {}
     rows(database_url, "UPDATE credits.sync_subscriptions SET next_charge_at = now() - interval '1 hour'")
 
@@ -142,13 +142,13 @@ def test_a_paused_user_is_told_once_and_by_post(database: Database, database_url
     give(database, "anna", 12)
     subscribe(database_url, "anna")
     letters = Letterbox()
-    with_ = worker(database, notifier=letters)
-    watch_sync(with_)
-    do(with_, [*pending(database_url, "renew"), *pending(database_url, "renew")])
+    parts = worker(database, notifier=letters)
+    watch_sync(parts)
+    do(parts, [*pending(database_url, "renew"), *pending(database_url, "renew")])
 
-    do(with_, pending(database_url, "notify"))
-    watch_sync(with_)
-    do(with_, pending(database_url, "notify"))
+    do(parts, pending(database_url, "notify"))
+    watch_sync(parts)
+    do(parts, pending(database_url, "notify"))
 
     assert [(user_id, text["data"]["notice"]) for user_id, text in letters.sent] == [("anna", "sync_paused")]
     assert letters.sent[0][1]["data"]["available"] == 12
@@ -160,11 +160,11 @@ def test_who_cannot_pay_in_seven_days_is_told_once(database: Database, database_
     subscribe(database_url, "poor", "rich", due=timedelta(days=6))
     subscribe(database_url, "later", due=timedelta(days=8))
     letters = Letterbox()
-    with_ = worker(database, notifier=letters)
+    parts = worker(database, notifier=letters)
 
     for _ in range(3):
-        watch_sync(with_)
-        do(with_, pending(database_url, "notify"))
+        watch_sync(parts)
+        do(parts, pending(database_url, "notify"))
 
     assert [(user_id, text["data"]["notice"]) for user_id, text in letters.sent] == [("poor", "sync_low_balance")]
 
@@ -178,13 +178,13 @@ def test_a_paused_user_who_wants_it_is_activated_by_the_first_top_up_that_suffic
         sync.set_auto_resume(store, user_id=UserId("wants"), enabled=True, now=NOW)
     give(database, "wants", 29)
     give(database, "wants-not", 100)
-    with_ = worker(database)
-    watch_sync(with_)
+    parts = worker(database)
+    watch_sync(parts)
     assert pending(database_url, "resume") == []
     give(database, "wants", 1)
 
-    watch_sync(with_)
-    do(with_, pending(database_url, "resume"))
+    watch_sync(parts)
+    do(parts, pending(database_url, "resume"))
 
     assert state(database_url, "wants") == (True, False, True)
     assert state(database_url, "wants-not") == (False, True, False)
@@ -198,14 +198,14 @@ def test_a_run_that_was_asked_for_renews_what_is_due_and_tells_what_came_of_it(
     for user_id in users[:200]:
         give(database, user_id, 30)
     subscribe(database_url, *users)
-    with_ = worker(database)
+    parts = worker(database)
     rows(
         database_url,
         "INSERT INTO jobs.jobs (id, kind, queue, key, payload, next_at, enqueued_at, created_at)"
         " VALUES (gen_random_uuid(), 'charge_recurring', 'default', 'run', '{}', now(), now(), now())",
     )
 
-    do(with_, pending(database_url, "charge_recurring"))
+    do(parts, pending(database_url, "charge_recurring"))
 
     assert rows(database_url, "SELECT state, result FROM jobs.jobs WHERE key = 'run'") == [
         ("done", {"charged": 200, "paused": 50, "errors": 0, "total": 250})
@@ -218,7 +218,7 @@ def test_a_run_waits_for_the_renewals_of_others_without_counting_an_attempt(
     monkeypatch.setattr("workers.handlers.sync.OWN_SHARE_S", -1)
     give(database, "anna", 30)
     subscribe(database_url, "anna")
-    with_ = worker(database)
+    parts = worker(database)
     rows(
         database_url,
         "INSERT INTO jobs.jobs (id, kind, queue, key, payload, next_at, enqueued_at, created_at)"
@@ -226,13 +226,13 @@ def test_a_run_waits_for_the_renewals_of_others_without_counting_an_attempt(
     )
     run = pending(database_url, "charge_recurring")
 
-    do(with_, run)
+    do(parts, run)
     waiting = rows(
         database_url, "SELECT state, attempts, starts, lease_token, next_at > now() FROM jobs.jobs WHERE key = 'run'"
     )
-    do(with_, pending(database_url, "renew"))
+    do(parts, pending(database_url, "renew"))
     rows(database_url, "UPDATE jobs.jobs SET next_at = now() WHERE key = 'run'")
-    do(with_, run)
+    do(parts, run)
 
     assert waiting == [("pending", 0, 0, None, True)]
     assert rows(database_url, "SELECT result ->> 'total' FROM jobs.jobs WHERE key = 'run'") == [("1",)]

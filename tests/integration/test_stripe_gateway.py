@@ -9,9 +9,9 @@ import pytest
 
 from domain.rules.purchases import Purchase, Redirects
 from domain.units import UserId
+from gateways.errors import FinalError, RetryableError
 from tests.conftest import at_once
 from tests.integration.conftest import ANNA, TIMEOUT_S, House
-from workers.errors import FinalError, RetryableError
 
 T = TypeVar("T")
 
@@ -59,30 +59,30 @@ def session_purchase(house: House) -> Purchase:
 def test_one_customer_per_user(house: House, fault: str, times: int) -> None:
     misbehave(house, fault, "/v1/customers", times)
 
-    first = insist(lambda: house.with_.stripe.ensure_customer(ANNA))
+    first = insist(lambda: house.parts.stripe.ensure_customer(ANNA))
 
-    assert insist(lambda: house.with_.stripe.ensure_customer(ANNA)) == first
+    assert insist(lambda: house.parts.stripe.ensure_customer(ANNA)) == first
     assert made(house, "customer") == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("times", [1, 3])
 def test_one_payment_intent_per_purchase(house: House, purchase: Purchase, fault: str, times: int) -> None:
-    customer = house.with_.stripe.ensure_customer(ANNA)
+    customer = house.parts.stripe.ensure_customer(ANNA)
     misbehave(house, fault, "/v1/payment_intents", times)
 
-    first = insist(lambda: house.with_.stripe.ensure_payment(purchase, customer))
+    first = insist(lambda: house.parts.stripe.ensure_payment(purchase, customer))
 
-    assert insist(lambda: house.with_.stripe.ensure_payment(purchase, customer)) == first
+    assert insist(lambda: house.parts.stripe.ensure_payment(purchase, customer)) == first
     assert made(house, "payment_intent") == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_one_session_per_purchase(house: House, session_purchase: Purchase, fault: str) -> None:
-    customer = house.with_.stripe.ensure_customer(ANNA)
+    customer = house.parts.stripe.ensure_customer(ANNA)
     misbehave(house, fault, "/v1/checkout/sessions")
 
-    first = insist(lambda: house.with_.stripe.ensure_payment(session_purchase, customer))
+    first = insist(lambda: house.parts.stripe.ensure_payment(session_purchase, customer))
 
     assert first.checkout_session_id is not None
     assert made(house, "checkout.session") == 1
@@ -94,7 +94,7 @@ def test_one_refund_per_request(house: House, fault: str) -> None:
     misbehave(house, fault, "/v1/refunds")
 
     def refund() -> str:
-        return house.with_.stripe.ensure_refund(
+        return house.parts.stripe.ensure_refund(
             paid, amount=paid.price_euro_cents, reason="duplicate", asked_before=paid.refunded_euro_cents
         )
 
@@ -104,23 +104,23 @@ def test_one_refund_per_request(house: House, fault: str) -> None:
 
 @pytest.mark.parametrize("fault", ["die_after", "500_after"])
 def test_what_was_made_is_found_when_its_key_is_forgotten(house: House, purchase: Purchase, fault: str) -> None:
-    customer = house.with_.stripe.ensure_customer(ANNA)
+    customer = house.parts.stripe.ensure_customer(ANNA)
     misbehave(house, fault, "/v1/payment_intents")
     with pytest.raises(RetryableError):
-        house.with_.stripe.ensure_payment(purchase, customer)
+        house.parts.stripe.ensure_payment(purchase, customer)
 
     a_day_later(house)
 
-    insist(lambda: house.with_.stripe.ensure_payment(purchase, customer))
+    insist(lambda: house.parts.stripe.ensure_payment(purchase, customer))
     assert made(house, "payment_intent") == 1
 
 
 def test_a_customer_is_found_when_its_key_is_forgotten(house: House) -> None:
-    first = house.with_.stripe.ensure_customer(ANNA)
+    first = house.parts.stripe.ensure_customer(ANNA)
 
     a_day_later(house)
 
-    assert house.with_.stripe.ensure_customer(ANNA) == first
+    assert house.parts.stripe.ensure_customer(ANNA) == first
     assert made(house, "customer") == 1
 
 
@@ -131,8 +131,8 @@ def test_eight_workers_at_once_make_one_of_each(house: House, purchase: Purchase
         misbehave(house, fault, "/v1/payment_intents", 2)
 
     def act(_number: int) -> str | None:
-        customer = insist(lambda: house.with_.stripe.ensure_customer(ANNA))
-        return insist(lambda: house.with_.stripe.ensure_payment(purchase, customer)).payment_intent_id
+        customer = insist(lambda: house.parts.stripe.ensure_customer(ANNA))
+        return insist(lambda: house.parts.stripe.ensure_payment(purchase, customer)).payment_intent_id
 
     assert len(set(at_once(8, act))) == 1
     assert (made(house, "customer"), made(house, "payment_intent")) == (1, 1)
@@ -143,7 +143,7 @@ def test_a_call_that_hangs_is_given_up_after_the_time_out(house: House) -> None:
     began = time.monotonic()
 
     with pytest.raises(RetryableError):
-        house.with_.stripe.ensure_customer(ANNA)
+        house.parts.stripe.ensure_customer(ANNA)
 
     assert time.monotonic() - began < 2.5 * TIMEOUT_S
     time.sleep(3 * TIMEOUT_S)  # leave the next test a Stripe that is idle
@@ -151,7 +151,7 @@ def test_a_call_that_hangs_is_given_up_after_the_time_out(house: House) -> None:
 
 def test_what_stripe_will_never_accept_is_final(house: House, purchase: Purchase) -> None:
     with pytest.raises(FinalError, match="No such customer"):
-        house.with_.stripe.ensure_payment(purchase, "cus_unknown")
+        house.parts.stripe.ensure_payment(purchase, "cus_unknown")
 
 
 def test_a_refusal_that_stripe_keeps_is_not_repeated_when_its_cause_is_gone(house: House) -> None:
@@ -159,7 +159,7 @@ def test_a_refusal_that_stripe_keeps_is_not_repeated_when_its_cause_is_gone(hous
     dispute = house.local.control("POST", f"/payment_intents/{paid.stripe_payment_intent_id}/dispute")
 
     def refund() -> str:
-        return house.with_.stripe.ensure_refund(
+        return house.parts.stripe.ensure_refund(
             paid, amount=paid.price_euro_cents, reason="duplicate", asked_before=paid.refunded_euro_cents
         )
 

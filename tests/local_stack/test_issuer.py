@@ -9,8 +9,8 @@ import jwt
 import pytest
 from flask.testing import FlaskClient
 
-from ops.local.issuer import create_app
-from ops.local.signing import KeyRing, SigningKey, mint
+from local.issuer import create_app
+from local.signing import KeyRing, SigningKey, mint
 
 URL = "http://127.0.0.1:24000"
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from ops.local import processes
+from local import processes
 
 WITHIN_S = 8
 
 
 class Kept:
-    """A shell script under `ops.keep`, and what `ops.keep` tells of it."""
+    """A shell script under `process.supervise`, and what `process.supervise` tells of it."""
 
     def __init__(self, directory: Path, script: str) -> None:
         self._log = directory / "keep.log"
-        command = [sys.executable, "-m", "ops.keep", "bash", "-c", script]
+        command = [sys.executable, "-m", "process.supervise", "bash", "-c", script]
         with self._log.open("wb") as log:
             self.keeper = subprocess.Popen(command, stderr=log, stdout=log, cwd=Path(__file__).parents[2])
 

@@ -12,10 +12,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ops.local import ports, postgres, processes
-from ops.local.postgres import Postgres
-from ops.local.server import Server, ServerFailed
-from ops.local.valkey import Valkey
+from local import ports, postgres, processes
+from local.postgres import Postgres
+from local.server import Server, ServerFailed
+from local.valkey import Valkey
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_postgresql_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 def test_a_server_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     program = f"""
-import time; from pathlib import Path; from ops.local.valkey import Valkey
+import time; from pathlib import Path; from local.valkey import Valkey
 print(Valkey(Path({str(tmp_path)!r})).start().pid, flush=True); time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as owner:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ops.local import processes
-from ops.local.calls import status_of
-from ops.local.logbook import Logbook
-from ops.local.programs import PROJECT, read_procfile
-from ops.local.server import ServerFailed
-from ops.local.stack import AlreadyRunning, LocalStack, Part
-from ops.local.state import NotRunning, read_state
+from local import processes
+from local.calls import status_of
+from local.logbook import Logbook
+from local.programs import PROJECT, read_procfile
+from local.server import ServerFailed
+from local.stack import AlreadyRunning, LocalStack, Part
+from local.state import NotRunning, read_state
 
 PARTS: tuple[Part, ...] = ("issuer", "processes")
 WEB = """
@@ -32,7 +32,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Ready).s
 PROCFILE = """
 # A service as small as can be.
 release: sleep 0.1 && echo "$MANA_SERVICE_KEY" > released
-web: exec python -m ops.keep python web.py
+web: exec python -m process.supervise python web.py
 worker: exec sleep 63
 """
 
@@ -163,10 +163,10 @@ def test_another_port_is_taken_when_the_wanted_one_is_not_free(tmp_path: Path, p
 def test_sigterm_during_the_start_leaves_nothing_running(after_s: float, tmp_path: Path, project: Path) -> None:
     (project / "Procfile").write_text("web: exec sleep 63\n")
     program = f"""
-from functools import partial; from pathlib import Path; import ops.dev
-ops.dev.LocalStack = partial(ops.dev.LocalStack, parts={PARTS!r}, project=Path({str(project)!r}))
+from functools import partial; from pathlib import Path; import local.commands
+local.commands.LocalStack = partial(local.commands.LocalStack, parts={PARTS!r}, project=Path({str(project)!r}))
 print("begun", flush=True)
-ops.dev.dev(["--directory", {str(tmp_path / "state")!r}])
+local.commands.dev(["--directory", {str(tmp_path / "state")!r}])
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as starting:
         assert starting.stdout

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.sync_server import Changes, create_app
+from local.sync_server import Changes, create_app
 
 NOBODY = "http://127.0.0.1:1"
 

@@ -93,7 +93,7 @@ class LocalStripe:
     def __init__(self, directory: Path, *, webhook_url: str = "") -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = [sys.executable, "-m", "ops.local.stripe", "--port", str(self.port)]
+        self._command = [sys.executable, "-m", "local.stripe", "--port", str(self.port)]
         self._command += ["--webhook-url", webhook_url, "--webhook-secret", SECRET]
         self._command += ["--state", str(directory / "stripe.sqlite3")]
         self.start()

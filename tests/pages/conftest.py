@@ -12,7 +12,7 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from werkzeug.serving import make_server
 
-from ops.local.issuer import QuietRequests
+from local.issuer import QuietRequests
 from tests.issuer import Issuer
 
 OPTIONS: Final = (

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from domain.units import UserId
-from workers.errors import FinalError, RetryableError
-from workers.notifier import Notifier
+from gateways.errors import FinalError, RetryableError
+from gateways.notifier import Notifier
 
 ANNA = UserId("anna")
 

@@ -22,7 +22,7 @@ from domain.rules.takebacks import (
     merged,
 )
 from domain.units import Credits, EuroCents, UserId
-from workers.stripe_facts import EVENT_TYPES, state_of
+from gateways.stripe.facts import EVENT_TYPES, state_of
 
 PURCHASE = Purchase(
     id=UUID(int=1),

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from web.texts import LANGUAGES, TEXTS
+from web.pages.texts import LANGUAGES, TEXTS
 
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
 KEY = re.compile(r"""\bt\(\s*["']([\w.-]+)["']\s*[,)]""")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from web.http.lists import decode, encode
 from web.http.problems import BadRequest
 from web.http.waiting import preference
-from web.redirects import checked
+from web.users.redirects import checked
 
 ORIGINS = ("https://app.example", "http://localhost:5173")
 

@@ -1,33 +1,21 @@
 """Endpoints: a view's signature is its contract, and the OpenAPI document is read off it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from inspect import signature
 from types import MappingProxyType
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from domain.errors import Refusal
+from web.http.answer import BASE, JSON, Answer
 from web.http.auth import Guard
 from web.http.body import invalid, read_body
 
-BASE: Final = "/api/v1"
-JSON: Final = "application/json"
-
 View = Callable[..., Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """An answer with a status, headers or a type of JSON of its own."""
-
-    body: Any
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    mimetype: str = JSON
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from flask import request
 
-from web.http.api import Answer
+from web.http.answer import Answer
 from web.http.models import Page
 from web.http.problems import BadRequest
 

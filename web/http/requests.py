@@ -7,18 +7,13 @@ from typing import Final
 
 import structlog
 from flask import Flask, Response, g, request
-from prometheus_client import Counter, Histogram
 
 from domain.ids import new_id
+from telemetry.metrics import request_seconds, requests_total
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET: Final = frozenset({"/health", "/ready", "/metrics"})
-_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-requests_total = Counter("mana_http_requests_total", "Answers by route and status", ["method", "route", "status"])
-request_seconds = Histogram("mana_http_request_seconds", "Seconds to an answer", ["route"], buckets=_BUCKETS)
-
 log = structlog.get_logger()
 
 _HEADERS: Final = {

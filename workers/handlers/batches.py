@@ -9,8 +9,8 @@ from uuid import UUID
 import structlog
 
 from domain.store import Store
-from workers.errors import RetryableError
-from workers.resources import Resources
+from gateways.errors import RetryableError
+from process.parts import WorkerParts
 
 BATCH: Final = 500
 RUN_S: Final = 20.0
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 def act_on_due(
-    with_: Resources,
+    parts: WorkerParts,
     *,
     find: Callable[[Store, Position | None], list[Position]],
     act: Callable[[Store, UUID], bool],
@@ -40,13 +40,13 @@ def act_on_due(
     behind: Position | None = None
     until = time.monotonic() + RUN_S
     while time.monotonic() < until:
-        with with_.database.single() as store:
+        with parts.database.single() as store:
             batch = find(store, behind)
         if not batch:
             break
         for _, row_id in batch:
             try:
-                with with_.database.begin() as store:
+                with parts.database.begin() as store:
                     done += act(store, row_id)
             except Exception as error:  # noqa: BLE001 - the outermost frame of one row's act
                 # Not the message: it may quote the row.

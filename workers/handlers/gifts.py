@@ -10,12 +10,12 @@ from domain.operations.jobs import Write
 from domain.rules.jobs import Job
 from domain.store import Store
 from domain.units import UserId
-from workers.errors import FinalError
+from gateways.errors import FinalError
+from process.parts import WorkerParts
 from workers.handlers.batches import BATCH, act_on_due
-from workers.resources import Resources
 
 
-def redeem(job: Job, _with: Resources) -> Write:
+def redeem(job: Job, _parts: WorkerParts) -> Write:
     """Redeem a gift: its state, the credits and the job's end are one commit."""
     return partial(
         gifts.redeem,
@@ -26,7 +26,7 @@ def redeem(job: Job, _with: Resources) -> Write:
     )
 
 
-def redeem_pending(job: Job, with_: Resources) -> Write:
+def redeem_pending(job: Job, parts: WorkerParts) -> Write:
     """Redeem the gifts that waited for a user, each in its own transaction.
 
     A crash between two of them leaves some redeemed; the next start finds those and goes on with the others. The result
@@ -36,14 +36,14 @@ def redeem_pending(job: Job, with_: Resources) -> Write:
     gift_ids = [UUID(gift_id) for gift_id in job.payload["giftIds"]]
     for gift_id in gift_ids:
         try:
-            with with_.database.begin() as store:
+            with parts.database.begin() as store:
                 gifts.redeem(store, gift_id=gift_id, user_id=user_id, source_app_id=None, now=datetime.now(UTC))
         except (GiftDepleted, GiftExpired, GiftCancelled):
             continue  # it ended before this user came
     return partial(gifts.pending_redeemed, gift_ids=gift_ids, user_id=user_id)
 
 
-def expire_gifts(_job: Job, with_: Resources) -> Write:
+def expire_gifts(_job: Job, parts: WorkerParts) -> Write:
     """Return the credits of every gift whose time is over to its creator."""
     now = datetime.now(UTC)
 
@@ -51,7 +51,7 @@ def expire_gifts(_job: Job, with_: Resources) -> Write:
         return gifts.expire(store, gift_id=gift_id, now=now)
 
     expired = act_on_due(
-        with_, find=lambda store, behind: gifts.due_gifts(store, now=now, behind=behind, most=BATCH), act=act
+        parts, find=lambda store, behind: gifts.due_gifts(store, now=now, behind=behind, most=BATCH), act=act
     )
     return lambda _store: {"expired": expired}
 

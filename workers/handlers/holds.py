@@ -7,11 +7,11 @@ from domain.operations import holds
 from domain.operations.jobs import Write
 from domain.rules.jobs import Job
 from domain.store import Store
+from process.parts import WorkerParts
 from workers.handlers.batches import BATCH, act_on_due
-from workers.resources import Resources
 
 
-def expire_holds(_job: Job, with_: Resources) -> Write:
+def expire_holds(_job: Job, parts: WorkerParts) -> Write:
     """Give back the credits of every hold whose time is over."""
     now = datetime.now(UTC)
 
@@ -19,6 +19,6 @@ def expire_holds(_job: Job, with_: Resources) -> Write:
         return holds.expire(store, hold_id=hold_id, now=now)
 
     expired = act_on_due(
-        with_, find=lambda store, behind: holds.due_holds(store, now=now, behind=behind, most=BATCH), act=act
+        parts, find=lambda store, behind: holds.due_holds(store, now=now, behind=behind, most=BATCH), act=act
     )
     return lambda _store: {"expired": expired}

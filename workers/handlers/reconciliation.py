@@ -23,9 +23,9 @@ from domain.operations.reconciliation import (
 from domain.rules.jobs import Job, JobKind, NewJob
 from domain.rules.stripe_events import event_job
 from domain.store import Store
-from workers import stripe_facts as facts
-from workers.resources import Resources
-from workers.stripe_books import Page, Stream
+from gateways.stripe import facts
+from gateways.stripe.reader import Page, Stream
+from process.parts import WorkerParts
 
 EVENTS: Final = (Stream.EVENTS,)
 OBJECTS: Final = (Stream.INTENTS, Stream.SESSIONS, Stream.REFUNDS, Stream.DISPUTES)
@@ -53,18 +53,18 @@ class _Reading:
     recorded: list[str] = field(default_factory=list)
 
 
-def reconcile(job: Job, with_: Resources) -> Write:
+def reconcile(job: Job, parts: WorkerParts) -> Write:
     """List Stripe's events since the last seen, and record each that is new, exactly as the webhook does."""
 
     def wanted(_store: Store, events: Sequence[facts.Document]) -> list[NewJob]:
         return [event_job(event, request_id=f"job:{job.id}") for event in events]
 
-    with with_.database.single() as store:
+    with parts.database.single() as store:
         since = events_since(store, now=datetime.now(UTC))
-    return _read(job, with_, EVENTS, since=since, wanted=wanted)
+    return _read(job, parts, EVENTS, since=since, wanted=wanted)
 
 
-def reconcile_objects(job: Job, with_: Resources) -> Write:
+def reconcile_objects(job: Job, parts: WorkerParts) -> Write:
     """Compare the payments, sessions, refunds and disputes of the last 30 days with the database.
 
     What differs is looked at once more by a job of its own, which reads the object as it is then: it heals the
@@ -72,12 +72,12 @@ def reconcile_objects(job: Job, with_: Resources) -> Write:
     """
 
     def wanted(store: Store, found: Sequence[facts.Document]) -> list[NewJob]:
-        return [_look(one) for one in found if _differs(store, one, livemode=with_.livemode)]
+        return [_look(one) for one in found if _differs(store, one, livemode=parts.livemode)]
 
-    return _read(job, with_, OBJECTS, since=datetime.now(UTC) - EVENTS_KEPT, wanted=wanted)
+    return _read(job, parts, OBJECTS, since=datetime.now(UTC) - EVENTS_KEPT, wanted=wanted)
 
 
-def _read(job: Job, with_: Resources, streams: Sequence[Stream], *, since: datetime, wanted: Wanted) -> Write:
+def _read(job: Job, parts: WorkerParts, streams: Sequence[Stream], *, since: datetime, wanted: Wanted) -> Write:
     told = job.payload
     reading = _Reading(
         stream=Stream(told["stream"]) if "stream" in told else streams[0],
@@ -89,10 +89,10 @@ def _read(job: Job, with_: Resources, streams: Sequence[Stream], *, since: datet
     for _ in range(PAGES_MAX):
         if reading.stream is None or time.monotonic() > until:
             break
-        page = with_.books.page(reading.stream, since=reading.since, after=reading.after)
-        with with_.database.begin() as store:
+        page = parts.stripe_reader.page(reading.stream, since=reading.since, after=reading.after)
+        with parts.database.begin() as store:
             fresh = record_all(store, wanted(store, page.found))
-        with_.bell.ring(*fresh)
+        parts.bell.ring(*fresh)
         _move(reading, page, streams)
         reading.recorded += [str(one.id) for one in fresh]
     return partial(_end, job=job, reading=reading)

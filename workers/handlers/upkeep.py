@@ -8,24 +8,24 @@ from domain.operations.jobs import Write
 from domain.operations.jobs import prune as prune_jobs
 from domain.rules.jobs import Job
 from domain.store import Store
-from workers.resources import Resources
+from process.parts import WorkerParts
 
 AUDIT_S: Final = 600
 """How long an invariant may take on a large ledger, in seconds; less than the lease of the kind."""
 
 
-def prune(_job: Job, with_: Resources) -> Write:
+def prune(_job: Job, parts: WorkerParts) -> Write:
     """Delete old jobs, a batch in a transaction, until none is left."""
     deleted = 0
     while True:
-        with with_.database.begin() as store:
+        with parts.database.begin() as store:
             batch = prune_jobs(store)
         deleted += batch
         if not batch:
             return lambda _store: {"deleted": deleted}
 
 
-def audit(_job: Job, _with: Resources) -> Write:
+def audit(_job: Job, _parts: WorkerParts) -> Write:
     """Run every invariant; the job's result is what `/metrics` shows."""
     return _audit
 

@@ -1,0 +1,277 @@
+"""The whole service on one machine: servers, and the processes of the Procfile, from first start to last end."""
+
+import fcntl
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from local import ports
+from local.calls import status_of
+from local.postgres import Postgres
+from local.programs import PROJECT, RELEASE, PythonServer, ServiceProcess, read_procfile
+from local.server import Server, ServerFailed
+from local.state import STATE, kept_secret, token_from, write_private
+from local.valkey import Valkey
+
+Part = Literal["postgres", "valkey", "stripe", "issuer", "sync", "processes"]
+EVERYTHING: tuple[Part, ...] = get_args(Part)
+DATABASE = "mana_credits"
+READY_WITHIN_S = 60.0
+ENDS_WITHIN_S_UNREADY = 2.0
+# Variables of the service that must not come in from the shell of whoever starts the stack.
+FOREIGN = ("MANA_SERVICE_KEY_PREVIOUS", "MANA_NOTIFY_URL", "TRUSTED_PROXIES", "PROMETHEUS_MULTIPROC_DIR")
+
+
+class AlreadyRunning(RuntimeError):
+    """Another stack uses the same directory."""
+
+
+class LocalStack:
+    """Everything the service needs, and the service, in one directory with one Procfile.
+
+    Start it from a thread that outlives it (see `Server`). All ports are free ones, the same again next time.
+
+    Args:
+        directory: Where everything is kept; can be used again.
+        parts: What to start; the others still have an address in `env`.
+        port: Where the web process listens if that is free.
+        environment: Added to the variables of the processes, in place of what they have.
+        postgres_settings: PostgreSQL settings by name.
+        project: Where the Procfile is.
+
+    Attributes:
+        env: The contract's variables, complete after `start()`.
+        postgres, valkey, stripe, issuer, sync: The servers.
+        processes: The Procfile's processes by name; each can be killed and started again.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        parts: Iterable[Part] = EVERYTHING,
+        port: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        postgres_settings: Mapping[str, str] | None = None,
+        project: Path = PROJECT,
+    ) -> None:
+        self.directory = directory.absolute()
+        self.parts = frozenset(parts)
+        self.env: dict[str, str] = {}
+        self.processes: dict[str, ServiceProcess] = {}
+        self._preferred_port = port
+        self._environment = dict(environment or {})
+        self._project = project
+        self._port: int | None = None
+        self._lock: int | None = None
+        self.postgres = Postgres(self.directory / "postgres", settings=postgres_settings)
+        self.valkey = Valkey(self.directory / "valkey")
+        stripe, issuer = self.directory / "stripe", self.directory / "issuer"
+        self.stripe = PythonServer("local Stripe", stripe, module="local.stripe", options=[])
+        self.issuer = PythonServer(
+            "issuer", issuer, module="local.issuer", options=["--key", str(issuer / "keys.json")]
+        )
+        self.sync = PythonServer("sync server", self.directory / "sync", module="local.sync_server", options=[])
+        for name, server in self._all_servers().items():
+            server.log_file = self.log_file(name)
+
+    @property
+    def base_url(self) -> str:
+        """Where the web process is reached."""
+        return f"http://{ports.LOOPBACK}:{self._port}"
+
+    def log_file(self, name: str) -> Path:
+        """Give the file with the output of a server or process, or of `release`."""
+        return self.directory / "log" / f"{name}.log"
+
+    def servers(self) -> dict[str, Server]:
+        """Give the servers among `parts` by name."""
+        return {name: server for name, server in self._all_servers().items() if name in self.parts}
+
+    def everything(self) -> dict[str, Server]:
+        """Give the servers among `parts` and the processes by name, as far as they were started."""
+        return {**self.servers(), **self.processes}
+
+    def start(self) -> Self:
+        """Start the servers, run the Procfile's `release`, start its other lines, and wait until the service is ready.
+
+        Raises:
+            AlreadyRunning: another stack uses this directory.
+            ServerFailed: a part did not start.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._take_lock()
+        try:
+            self._start_servers()
+            self._write_state()
+            if "processes" in self.parts:
+                self._start_processes()
+                self.wait_until_ready()
+        except BaseException:  # also Ctrl-C: leave nothing running
+            for process in self.processes.values():
+                # granian's workers do not hear SIGTERM while they load the application; nothing is lost by SIGKILL.
+                process.ends_within_s = ENDS_WITHIN_S_UNREADY
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End everything: the processes, each finishing what it does, then the servers. Stopping twice does nothing."""
+        for group in (self.processes, self._all_servers()):
+            for member in group.values():
+                member.ask_to_stop()
+            for member in group.values():
+                member.wait_until_stopped()
+        self.processes = {}
+        if self._lock is not None:
+            (self.directory / STATE).unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+    def wait_until_ready(self, *, within_s: float = READY_WITHIN_S) -> None:
+        """Wait until `/ready` answers 200.
+
+        Raises:
+            ServerFailed: a process ended, or the time was over.
+        """
+        deadline = time.monotonic() + within_s
+        while status_of(f"{self.base_url}/ready") != 200:  # noqa: PLR2004 - OK
+            for name, process in self.processes.items():
+                if not process.is_running or time.monotonic() > deadline:
+                    tail = f"the end of {process.log_file}:\n{process.log_tail()}"
+                    raise ServerFailed(f"the service did not become ready ({name}); {tail}")
+            time.sleep(0.05)
+
+    def restart(self, name: str) -> None:
+        """Kill a server or process with everything below it, if it runs, and start it again."""
+        member = self.everything()[name]
+        member.kill()
+        member.start()
+
+    def token(self, user_id: str, **told: Any) -> str:
+        """Get a token from the running issuer; `told` are `email`, `role` and other members of its `POST /token`."""
+        return token_from(self.issuer.url(), user_id, **told)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _all_servers(self) -> dict[str, Server]:
+        return {
+            "postgres": self.postgres,
+            "valkey": self.valkey,
+            "stripe": self.stripe,
+            "issuer": self.issuer,
+            "sync": self.sync,
+        }
+
+    def _start_servers(self) -> None:
+        for log in self.directory.glob("log/*.log"):
+            log.unlink()
+        self._port = ports.remembered_port(self.directory / "port", preferred=self._preferred_port)
+        webhook = f"{self.base_url}/api/v1/webhooks/stripe"
+        state = str(self.stripe.directory / "state.json")
+        self.stripe.options = ["--webhook-url", webhook, "--webhook-secret", self._webhook_secret(), "--state", state]
+        self.sync.options = self._sync_options()
+        for server in self.servers().values():
+            server.launch()
+        for server in self.servers().values():
+            server.start()
+        if "postgres" in self.parts and not self.postgres.has_database(DATABASE):
+            self.postgres.create_database(DATABASE)
+        self.env = self._contract_variables()
+
+    def _sync_options(self) -> list[str]:
+        key_file = self.directory / "secrets" / "service"
+        kept_secret(key_file)
+        self.issuer.take_port()
+        told = {
+            "--service": self.base_url,
+            "--issuer": self.issuer.url(),
+            "--service-key": str(key_file),
+            "--changes": str(self.sync.directory / "changes.json"),
+        }
+        return [word for pair in told.items() for word in pair]
+
+    def _contract_variables(self) -> dict[str, str]:
+        for server in self._all_servers().values():
+            server.take_port()
+        variables = {
+            "PORT": str(self._port),
+            "DATABASE_URL": self.postgres.url(DATABASE),
+            "REDIS_URL": self.valkey.url(),
+            "MANA_AUTH_URL": self.issuer.url(),
+            "MANA_SERVICE_KEY": kept_secret(self.directory / "secrets" / "service"),
+            "BASE_URL": self.base_url,
+            "STRIPE_SECRET_KEY": f"sk_test_local{kept_secret(self.directory / 'secrets' / 'stripe')}",
+            "STRIPE_WEBHOOK_SECRET": self._webhook_secret(),
+            "STRIPE_API_BASE": self.stripe.url(),
+            "MANA_SYNC_URL": self.sync.url(),
+            "CORS_ORIGINS": f"{self.base_url},http://localhost:{self._port},http://localhost:5173",
+            "JOB_WAIT_SECONDS": "2",
+        }
+        return {**variables, **self._environment}
+
+    def _webhook_secret(self) -> str:
+        return f"whsec_{kept_secret(self.directory / 'secrets' / 'webhook')}"
+
+    def _start_processes(self) -> None:
+        commands = read_procfile(self._project / "Procfile")
+        environment = self._process_environment()
+        made = {
+            name: ServiceProcess(
+                name,
+                self.directory / "processes" / name,
+                command_text=command,
+                environment=environment,
+                project=self._project,
+            )
+            for name, command in commands.items()
+        }
+        for name, process in made.items():
+            process.log_file = self.log_file(name)
+        release = made.pop(RELEASE, None)
+        if release:
+            release.run_to_end()
+        self.processes = made
+        for process in made.values():
+            process.launch()
+
+    def _process_environment(self) -> dict[str, str]:
+        """Give our own environment with this Python's programs first on PATH, and the variables of the service."""
+        inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        metrics_port = str(ports.remembered_port(self.directory / "worker-metrics-port"))
+        return {**inherited, "WORKER_METRICS_PORT": metrics_port, **self.env, "PATH": path}
+
+    def _write_state(self) -> None:
+        """Tell other programs where everything is: `stack.json`, and `env` for shells."""
+        state = {
+            "pid": os.getpid(),
+            "web": self.base_url,
+            "issuer": self.issuer.url(),
+            "stripe": self.stripe.url(),
+            "postgres": self.env["DATABASE_URL"],
+            "valkey": self.env["REDIS_URL"],
+            "log": str(self.directory / "log"),
+            "environment": self.env,
+        }
+        write_private(self.directory / STATE, json.dumps(state, indent=2) + "\n")
+        exports = (f"export {name}={shlex.quote(value)}\n" for name, value in self.env.items())
+        write_private(self.directory / "env", "".join(exports))
+
+    def _take_lock(self) -> None:
+        self._lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            self._lock = None
+            raise AlreadyRunning(f"a local stack already runs in {self.directory}") from None

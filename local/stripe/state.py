@@ -1,0 +1,113 @@
+"""What the local Stripe remembers: JSON documents in one SQLite file, so that a killed process forgets nothing."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from local.stripe.documents import Document
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
+    document TEXT NOT NULL, hidden TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS objects_newest ON objects (kind, created, seq);
+CREATE INDEX IF NOT EXISTS objects_by_customer ON objects (kind, json_extract(document, '$.customer'));
+CREATE INDEX IF NOT EXISTS objects_by_payment_intent ON objects (kind, json_extract(document, '$.payment_intent'));
+CREATE INDEX IF NOT EXISTS objects_by_charge ON objects (kind, json_extract(document, '$.charge'));
+CREATE TABLE IF NOT EXISTS deliveries (
+    id INTEGER PRIMARY KEY, event_id TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL,
+    state TEXT NOT NULL, last_status INTEGER);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (state, next_at);
+CREATE INDEX IF NOT EXISTS deliveries_by_event ON deliveries (event_id);
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, endpoint TEXT NOT NULL, status INTEGER NOT NULL,
+    body TEXT NOT NULL, request_id TEXT NOT NULL, created INTEGER NOT NULL);
+"""
+_TABLES = ("objects", "deliveries", "answers")
+
+
+class State:
+    """One SQLite file behind one lock: calls take their turn, and each leaves all of its work or none."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.executescript(_SCHEMA)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the turn until the end of the block; an exception undoes what the block wrote."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Run one statement and give its rows."""
+        with self._lock:
+            return self._connection.execute(statement, values).fetchall()
+
+    def put(self, document: Document, hidden: Document | None = None) -> None:
+        """Write an object, new or changed; `hidden` is what the simulator alone knows of it, kept when not given."""
+        self.rows(
+            "INSERT INTO objects (id, kind, created, document, hidden)"
+            " VALUES (?1, ?2, coalesce(?3, 0), ?4, coalesce(?5, '{}'))"
+            " ON CONFLICT (id) DO UPDATE SET document = excluded.document, created = coalesce(?3, created),"
+            " hidden = coalesce(?5, hidden)",
+            (
+                document["id"],
+                document["object"],
+                document.get("created"),
+                json.dumps(document),
+                None if hidden is None else json.dumps(hidden),
+            ),
+        )
+
+    def get(self, kind: str, identity: str) -> Document | None:
+        """Read an object of one kind."""
+        found = self.rows("SELECT document FROM objects WHERE id = ? AND kind = ?", (identity, kind))
+        return json.loads(found[0][0]) if found else None
+
+    def any(self, identity: str) -> Document | None:
+        """Read an object of whatever kind."""
+        found = self.rows("SELECT document FROM objects WHERE id = ?", (identity,))
+        return json.loads(found[0][0]) if found else None
+
+    def hidden(self, identity: str) -> Document:
+        """Read what the simulator alone knows of an object."""
+        found = self.rows("SELECT hidden FROM objects WHERE id = ?", (identity,))
+        return json.loads(found[0][0]) if found else {}
+
+    def find(self, kind: str, where: str = "true", values: Sequence[Any] = (), *, limit: int = -1) -> list[Document]:
+        """Read the objects of a kind that meet a condition, newest first; -1 is no limit."""
+        found = self.rows(
+            f"SELECT document FROM objects WHERE kind = ? AND {where} ORDER BY created DESC, seq DESC LIMIT ?",
+            (kind, *values, limit),
+        )
+        return [json.loads(document) for (document,) in found]
+
+    def counts(self) -> dict[str, int]:
+        """Count the objects of each kind."""
+        return dict(self.rows("SELECT kind, count(*) FROM objects GROUP BY kind ORDER BY kind"))
+
+    def reset(self) -> None:
+        """Forget everything."""
+        with self.transaction():
+            for table in _TABLES:
+                self.rows(f"DELETE FROM {table}")
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._lock:
+            self._connection.close()

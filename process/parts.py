@@ -1,0 +1,119 @@
+"""What each kind of process is made of: its parts are built here, out of the settings, and nowhere else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from stripe import StripeClient
+
+import settings
+from domain.rules.jobs import Job
+from domain.store import Database
+from gateways.bell import Bell
+from gateways.notifier import Notifier
+from gateways.stripe.client import TIMEOUT_S, connect
+from gateways.stripe.gateway import StripeGateway
+from gateways.stripe.reader import StripeReader
+
+WEB_CONNECTIONS: Final = 20
+WORKER_CONNECTIONS: Final = 12
+COMMAND_STATEMENT_S: Final = 600.0
+"""How long a statement of a command may take: a person waits for it, and can end it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebParts:
+    """What a web process is made of, beside what it keeps in memory (`web.http.parts`)."""
+
+    settings: settings.Settings
+    database: Database
+    bell: Bell
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerParts:
+    """What handlers work with.
+
+    Attributes:
+        stripe: Makes our objects at Stripe.
+        stripe_reader: Reads what Stripe has.
+        livemode: Whether this service expects real money from Stripe.
+        notifier: Tells users about their sync; `None` where nobody is told.
+    """
+
+    database: Database
+    bell: Bell
+    stripe: StripeGateway
+    stripe_reader: StripeReader
+    livemode: bool
+    notifier: Notifier | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandParts:
+    """What a command of `mana-credits` works with. Without `REDIS_URL` there is no bell."""
+
+    database: Database
+    bell: Bell | None
+
+    def ring(self, *jobs: Job) -> None:
+        """Wake the workers, if there is a bell; else the sweeper finds the jobs within seconds."""
+        if self.bell is not None:
+            self.bell.ring(*jobs)
+
+
+def web_parts(configured: settings.Settings) -> WebParts:
+    """Build a web process."""
+    return WebParts(
+        settings=configured,
+        database=Database(configured.database_url, pool_size=WEB_CONNECTIONS),
+        bell=Bell(configured.redis_url),
+    )
+
+
+def stripe_client(configured: settings.Settings, *, timeout_s: float = TIMEOUT_S) -> StripeClient:
+    """Build what calls Stripe.
+
+    Args:
+        timeout_s: How long a call may take to connect, and between two reads.
+    """
+    return connect(configured.stripe_secret_key, api_base=configured.stripe_api_base, timeout_s=timeout_s)
+
+
+@cache
+def worker_parts() -> WorkerParts:
+    """Build a worker process, once, on first use: nothing is opened before Dramatiq has forked its processes."""
+    configured = settings.load()
+    database = Database(configured.database_url, pool_size=WORKER_CONNECTIONS, lock_timeout_s=3, statement_timeout_s=10)
+    client = stripe_client(configured)
+    return WorkerParts(
+        database=database,
+        bell=Bell(configured.redis_url, timeout_s=3),
+        stripe=StripeGateway(client, database=database),
+        stripe_reader=StripeReader(client),
+        livemode=configured.stripe_livemode,
+        notifier=Notifier(configured.notify_url, configured.service_keys[0]) if configured.notify_url else None,
+    )
+
+
+@contextmanager
+def command_parts(*, statement_timeout_s: float = COMMAND_STATEMENT_S, as_app: bool = True) -> Iterator[CommandParts]:
+    """Build what a command needs; it needs `DATABASE_URL` alone.
+
+    Args:
+        as_app: With the rights of the service; `False` for what only the owner of the tables may do.
+    """
+    url = settings.redis_url()
+    database = Database(
+        settings.database_url(),
+        pool_size=1,
+        lock_timeout_s=5,
+        statement_timeout_s=statement_timeout_s,
+        as_app=as_app,
+    )
+    try:
+        yield CommandParts(database=database, bell=Bell(url, timeout_s=1) if url else None)
+    finally:
+        database.close()

@@ -1,0 +1,28 @@
+"""Look before the start: `python -m process.preflight && …`. Ends with a message when a process could only do harm.
+
+A database that is away is no reason: it may come, and until then requests are answered 503.
+"""
+
+import sys
+
+import settings
+from domain.errors import Busy, Unavailable
+from domain.store import Database, UnfitDatabase
+
+
+def main() -> None:
+    """Check the settings, and that the database is durable and new enough."""
+    configured = settings.load()
+    database = Database(configured.database_url, pool_size=1)
+    try:
+        database.check()
+    except UnfitDatabase as error:
+        sys.exit(f"mana-credits cannot start: {error}")
+    except (Busy, Unavailable):
+        print("mana-credits: the database cannot be reached yet", file=sys.stderr)
+    finally:
+        database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Cloud Sync for administrators: who has it, and giving it for free."""
+
+from datetime import UTC, datetime
+
+from flask import g
+
+from domain.errors import NotFound
+from domain.operations import sync as acts
+from domain.units import UserId
+from web.http import auth
+from web.http.api import Api
+from web.http.models import Instant, Model
+from web.http.parts import statement, transaction
+from web.shared.sync import SyncStatus
+
+api = Api("admins_sync", auth.admin, prefix="/api/v1/admin")
+
+
+class AdminSyncStatus(SyncStatus):
+    """A user's sync, and who gave it."""
+
+    user_id: str
+    gifted_by: str | None
+    gifted_at: Instant | None
+
+
+class Gifted(Model):
+    """Whether a user's sync is a gift by now, and whether it is active."""
+
+    success: bool = True
+    user_id: str
+    gifted: bool
+    active: bool
+
+
+@api.operation("GET", "/sync/<user_id:user_id>", answers=AdminSyncStatus)
+def inspect_sync(user_id: UserId) -> AdminSyncStatus:
+    """Read a user's sync."""
+    with statement(user_id) as store:
+        found = acts.status(store, user_id=user_id)
+    gift = found.subscription
+    return AdminSyncStatus(
+        **dict(SyncStatus.of(found)),
+        user_id=user_id,
+        gifted_by=gift.gifted_by if gift else None,
+        gifted_at=gift.gifted_at if gift else None,
+    )
+
+
+@api.operation("POST", "/sync/<user_id:user_id>/gift", answers=Gifted)
+def gift_sync(user_id: UserId) -> Gifted:
+    """Give a user sync for free; repeatable."""
+    with transaction(user_id) as store:
+        granted = acts.grant(store, user_id=user_id, admin_id=g.user.id, now=datetime.now(UTC))
+    return Gifted(user_id=user_id, gifted=granted.is_gifted, active=granted.active)
+
+
+@api.operation("DELETE", "/sync/<user_id:user_id>/gift", answers=Gifted, refusals=[NotFound])
+def revoke_gifted_sync(user_id: UserId) -> Gifted:
+    """Take a gift of sync back; repeatable."""
+    with transaction(user_id) as store:
+        revoked = acts.revoke(store, user_id=user_id, admin_id=g.user.id, now=datetime.now(UTC))
+    return Gifted(user_id=user_id, gifted=revoked.is_gifted, active=revoked.active)

@@ -1,0 +1,90 @@
+"""The console's sessions: an admin's token, once shown, becomes a signed cookie that only our own pages send.
+
+The key that signs is made from `MANA_SERVICE_KEY`, so all processes share it and rotating that key ends old sessions
+when the previous one is withdrawn.
+"""
+
+import hashlib
+import hmac
+import secrets
+import time
+from typing import Final
+
+import jwt
+from flask import Response, abort, g, redirect, request
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from web.http.auth import Guard
+from web.http.parts import current_parts
+from web.http.problems import Forbidden
+from web.http.tokens import User
+
+COOKIE: Final = "mana_ops"
+PATH: Final = "/ops"
+LOGIN: Final = "/ops/login"
+LIFE_S: Final = 8 * 3_600
+
+
+def open_session(answer: Response, user: User, token: str) -> None:
+    """Give the browser a session that ends with the token, or after `LIFE_S` if that is sooner.
+
+    Args:
+        token: Verified already; only its end is read here.
+    """
+    ends_at = jwt.decode(token, options={"verify_signature": False})["exp"]
+    life_s = min(int(ends_at - time.time()), LIFE_S)
+    told = {"who": user.id, "until": int(time.time()) + life_s, "csrf": secrets.token_urlsafe(24)}
+    answer.set_cookie(
+        COOKIE,
+        str(_signer().dumps(told)),
+        max_age=life_s,
+        path=PATH,
+        httponly=True,
+        samesite="Strict",
+        secure=request.is_secure or current_parts().settings.base_url.startswith("https://"),
+    )
+
+
+def close_session(answer: Response) -> None:
+    """Take the session from the browser."""
+    answer.delete_cookie(COOKIE, path=PATH, httponly=True, samesite="Strict")
+
+
+def refuse_foreign_form() -> None:
+    """Refuse a form that another site's page has sent (Fetch Metadata; browsers without it rely on `SameSite`).
+
+    Raises:
+        Forbidden: the browser says that it comes from elsewhere.
+    """
+    if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise Forbidden("This form was not sent by our own page")
+
+
+def _check() -> None:
+    try:
+        told = _signer().loads(request.cookies.get(COOKIE, ""))
+        who, until, csrf = told["who"], told["until"], told["csrf"]
+    except (BadSignature, KeyError, TypeError):
+        abort(redirect(LOGIN, 303))
+    if until <= time.time():
+        abort(redirect(LOGIN, 303))
+    g.operator, g.csrf = who, csrf
+    if request.method == "POST":
+        refuse_foreign_form()
+        sent = request.form.get("csrf", "").encode()
+        if not hmac.compare_digest(sent, csrf.encode()):
+            raise Forbidden("The form is not of this session: load the page again")
+
+
+def _signer() -> URLSafeSerializer:
+    """Make what signs and reads the cookie; the last of its keys signs, each of them is read."""
+    keys = [_key(key) for key in reversed(current_parts().settings.service_keys)]
+    return URLSafeSerializer(keys, salt="mana-credits console", signer_kwargs={"digest_method": hashlib.sha256})
+
+
+def _key(service_key: str) -> bytes:
+    return hmac.digest(service_key.encode(), b"mana-credits console session", "sha256")
+
+
+operator = Guard(name="operator", check=_check)
+"""An admin's session. Every form carries its CSRF token, which is checked here."""

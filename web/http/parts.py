@@ -1,0 +1,70 @@
+"""What the views work with: settings, database, bell, tokens. One set for each application."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from flask import current_app
+
+from domain.rules.ledger import Appended, Movement
+from domain.store import Database, Store
+from domain.store.group_commit import GroupCommit
+from domain.units import UserId
+from gateways.bell import Bell
+from settings import Settings
+from web.http.tokens import Tokens
+from web.http.turns import Turns
+from web.http.waiting_room import WaitingRoom
+
+EXTENSION: Final = "mana_credits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The parts of a web process (`process.WebParts`), and what it keeps in memory.
+
+    Attributes:
+        openapi: The OpenAPI document of this application.
+    """
+
+    settings: Settings
+    database: Database
+    bell: Bell
+    tokens: Tokens
+    turns: Turns
+    group_commit: GroupCommit
+    waiting_room: WaitingRoom
+    openapi: dict[str, Any]
+
+    def close(self) -> None:
+        """Close every idle connection to PostgreSQL."""
+        self.group_commit.close()
+        self.database.close()
+
+
+def current_parts() -> Parts:
+    """Find the parts of the application that handles this request."""
+    return cast("Parts", current_app.extensions[EXTENSION])
+
+
+@contextmanager
+def transaction(user_id: UserId) -> Iterator[Store]:
+    """Open a transaction in which this user's rows are written; a few at a time for each user."""
+    parts = current_parts()
+    with parts.turns.of(user_id), parts.database.begin() as store:
+        yield store
+
+
+@contextmanager
+def statement(user_id: UserId) -> Iterator[Store]:
+    """Open a store for an act of one statement, which commits by itself."""
+    parts = current_parts()
+    with parts.turns.of(user_id), parts.database.single() as store:
+        yield store
+
+
+def append(movement: Movement) -> Appended:
+    """Move credits, in one commit with what other requests move at the same time; see `GroupCommit.append`."""
+    return current_parts().group_commit.append(movement, now=datetime.now(UTC))

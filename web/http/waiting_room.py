@@ -1,0 +1,77 @@
+"""Where requests wait for their jobs. Waiting never starves the API.
+
+A bounded share of the threads may wait, and nobody waits behind a long queue. A wave of renewals has a queue of its
+own, so it keeps nobody else from waiting.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from domain.errors import Busy, Unavailable
+from domain.rules.jobs import Job, JobState, Queue
+from domain.store import Database
+from domain.store import jobs as job_rows
+
+WAITING_MAX: Final = 16
+"""How many threads of this process may wait for jobs: half of them."""
+
+_FIRST_PAUSE_S: Final = 0.004
+_LONGEST_PAUSE_S: Final = 0.1
+_AGE_KNOWN_S: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Age:
+    """How old a queue's oldest due job is; good until a moment of the monotonic clock."""
+
+    age_s: float
+    until: float
+
+
+class WaitingRoom:
+    """Where requests wait for their jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._places = threading.BoundedSemaphore(WAITING_MAX)
+        self._ages: dict[Queue, _Age] = {}
+
+    def wait(self, job: Job, *, most_s: float) -> Job:
+        """Wait for a job to end, and return it as it then is: ended, or still pending."""
+        if job.state is not JobState.PENDING or most_s <= 0 or self._queue_age_s(job.queue) > most_s:
+            return job
+        if not self._places.acquire(blocking=False):
+            return job
+        try:
+            return self._watch(job, time.monotonic() + most_s)
+        finally:
+            self._places.release()
+
+    def _watch(self, job: Job, until: float) -> Job:
+        pause = _FIRST_PAUSE_S
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+            try:
+                with self._database.single() as store:
+                    job = job_rows.by_id(store, job.id) or job
+            except (Busy, Unavailable):
+                return job  # it is recorded; the client can ask for it
+            if job.state is not JobState.PENDING:
+                break
+        return job
+
+    def _queue_age_s(self, queue: Queue) -> float:
+        """Tell how long the oldest due job of this queue has been waiting, as of at most a second ago."""
+        known = self._ages.get(queue)
+        if known is None or time.monotonic() > known.until:
+            try:
+                with self._database.single() as store:
+                    age = job_rows.oldest_pending_age(store, queue)
+            except (Busy, Unavailable):
+                age = None
+            known = _Age(age_s=age.total_seconds() if age else 0.0, until=time.monotonic() + _AGE_KNOWN_S)
+            self._ages[queue] = known
+        return known.age_s

@@ -1,0 +1,116 @@
+"""The users' pages. They hold nothing personal: their scripts ask the API, with the token of whoever is signed in."""
+
+from collections.abc import Mapping
+from functools import partial
+from io import BytesIO
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import segno
+from flask import Response, make_response, render_template, request
+
+from domain.errors import NotFound
+from domain.rules.gift_codes import parse_code, shown
+from domain.rules.gifts import GIFT_MAX
+from domain.rules.ledger import TransactionType
+from web.http import auth
+from web.http.api import Api
+from web.http.parts import current_parts
+from web.pages.texts import LANGUAGES, TEXTS, language, remember_choice
+
+api = Api("pages", auth.public, prefix="")
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {connect};"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types"
+)
+
+
+@api.get("/credits")
+def shop() -> Response:
+    """Show the shop: balance, packages, what was spent where, and the history."""
+    return page("credits.html", types=list(TransactionType))
+
+
+@api.get("/credits/return")
+def purchase_return() -> Response:
+    """Show how far a purchase is to whoever comes back from paying it."""
+    return page("return.html")
+
+
+@api.get("/gifts")
+def gifts() -> Response:
+    """Show the gifts one has made and received, and make new ones."""
+    return page("gifts.html", gift_max=GIFT_MAX)
+
+
+@api.get("/g/<code>")
+def gift(code: str) -> Response:  # noqa: ARG001 - the script reads it off the address
+    """Show a gift to whoever has its link. The script looks the code up, where guesses are counted."""
+    return page("gift.html")
+
+
+@api.get("/g/<code>/qr.svg")
+def gift_qr_code(code: str) -> Response:
+    """Draw a gift's link as a QR code. Only the shape of the code is looked at: whether there is a gift, nobody learns.
+
+    Raises:
+        NotFound: no gift can have this code.
+    """
+    parsed = parse_code(code)
+    if parsed is None:
+        raise NotFound("Gift")
+    drawn = BytesIO()
+    link = f"{current_parts().settings.base_url}/g/{shown(parsed)}"
+    segno.make_qr(link, error="m").save(
+        drawn, kind="svg", light="white", xmldecl=False, omitsize=True, svgclass=None, lineclass=None
+    )
+    return Response(
+        drawn.getvalue(), mimetype="image/svg+xml", headers={"Content-Security-Policy": "default-src 'none'"}
+    )
+
+
+@api.get("/settings/sync")
+def sync_settings() -> Response:
+    """Show Cloud Sync: what the user has, switches and pays for."""
+    return page("sync.html", connect=current_parts().settings.sync_url)
+
+
+@api.get("/signed-in")
+def signed_in() -> Response:
+    """Take the token that the issuer sends back behind the `#`, and return to where the user came from."""
+    return page("signed-in.html")
+
+
+def page(template: str, *, connect: str | None = None, **facts: Any) -> Response:
+    """Answer a page in the language of the request.
+
+    Args:
+        connect: Another origin that the page's scripts may talk to.
+        facts: What the template shows beside the texts.
+    """
+    settings, spoken = current_parts().settings, language()
+    answer = make_response(
+        render_template(
+            f"pages/{template}",
+            t=partial(_text, TEXTS[spoken]),
+            language=spoken,
+            other_languages=[(other, _here_in(other)) for other in LANGUAGES if other != spoken],
+            sign_in_url=f"{settings.auth_url}/sign-in",
+            connect=connect,
+            **facts,
+        )
+    )
+    answer.headers["Content-Security-Policy"] = POLICY.format(connect=" ".join(filter(None, ["'self'", connect])))
+    answer.vary.update(["Accept-Language", "Cookie"])
+    remember_choice(answer)
+    return answer
+
+
+def _text(texts: Mapping[str, str], key: str, **facts: object) -> str:
+    return texts[key].format(**facts)
+
+
+def _here_in(other: str) -> str:
+    """Give the address of this page in another language."""
+    return f"{request.path}?{urlencode({**request.args.to_dict(), 'lang': other})}"

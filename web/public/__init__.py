@@ -1,0 +1,13 @@
+"""What anyone may ask: health, documents, metrics, gifts by their code."""
+
+from typing import Final
+
+from web.http.api import Api
+from web.public import documents, gifts, health, metrics
+
+APIS: Final[tuple[Api, ...]] = (
+    documents.api,
+    gifts.api,
+    health.api,
+    metrics.api,
+)

@@ -1,0 +1,44 @@
+"""Gifts that wait for an e-mail address, redeemed when a user has proved to own it."""
+
+from datetime import UTC, datetime
+
+from domain.errors import KeyReused
+from domain.operations import gifts
+from domain.units import UserId
+from web.http import auth
+from web.http.answer import Answer
+from web.http.api import Api
+from web.http.idempotency import client_key
+from web.http.models import Model, UserIdText
+from web.http.parts import transaction
+from web.http.requests import request_id
+from web.http.waiting import answer_of
+from web.shared.gifts import EmailText
+
+api = Api("services_gifts", auth.service, prefix="/api/v1/internal")
+
+
+class RedeemPending(Model):
+    """A user who has just proved to own an e-mail address."""
+
+    user_id: UserIdText
+    email: EmailText
+
+
+class RedeemedPending(Model):
+    """The gifts that waited for the address are the user's now."""
+
+    redeemed: int
+    total_credits: int
+
+
+@api.operation("POST", "/gifts/redeem-pending", answers=RedeemedPending, refusals=[KeyReused], keyed=True, queued=True)
+def redeem_pending_gifts(body: RedeemPending) -> Answer:
+    """Redeem all gifts that wait for a user's e-mail address."""
+    key = client_key("internal/redeem-pending", **body.model_dump(mode="json"))
+    user_id = UserId(body.user_id)
+    with transaction(user_id) as store:
+        recorded = gifts.redeem_pending_later(
+            store, user_id=user_id, email=body.email, key=key, request_id=request_id(), now=datetime.now(UTC)
+        )
+    return answer_of(recorded, model=lambda result: RedeemedPending.model_validate(dict(result)))

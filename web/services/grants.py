@@ -1,0 +1,60 @@
+"""Grants: credits that a service gives away, once per user and reference."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import StringConstraints
+
+from domain.errors import KeyReused
+from domain.operations import grants
+from domain.units import Credits, UserId
+from web.http import auth
+from web.http.answer import Answer
+from web.http.api import Api
+from web.http.idempotency import REPLAYED
+from web.http.models import Amount, Description, Model, UserIdText
+from web.http.parts import statement
+
+api = Api("services_grants", auth.service, prefix="/api/v1/internal")
+
+
+class Grant(Model):
+    """Credits to give a user, once for `referenceId`."""
+
+    user_id: UserIdText
+    amount: Amount
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    reference_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    description: Description | None = None
+
+
+class Granted(Model):
+    """Credits were given, now or (`alreadyGranted`) by an earlier request."""
+
+    ok: bool = True
+    already_granted: bool
+    new_balance: int
+    transaction_id: UUID
+
+
+@api.operation("POST", "/credits/grant", answers=Granted, refusals=[KeyReused])
+def grant_credits(body: Grant) -> Answer:
+    """Give a user credits, once per user and `referenceId`. Another amount for the same reference is refused."""
+    user_id = UserId(body.user_id)
+    with statement(user_id) as store:
+        granted = grants.grant(
+            store,
+            user_id=user_id,
+            amount=Credits(body.amount),
+            reason=body.reason,
+            reference_id=body.reference_id,
+            description=body.description,
+            now=datetime.now(UTC),
+        )
+    told = Granted(
+        already_granted=granted.replayed,
+        new_balance=granted.balance.balance,
+        transaction_id=granted.transaction.id,
+    )
+    return Answer(body=told, headers=REPLAYED if granted.replayed else {})

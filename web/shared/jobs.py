@@ -1,0 +1,57 @@
+"""Jobs, as the admin API and the console look for them and show them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from domain.rules.jobs import JobKind, JobState
+from domain.rules.operators import JobFilter, age_s
+from domain.units import USER_ID_MAX, UserId
+from web.http.models import Model
+
+_SECRETS: Final = frozenset({"client_secret", "clientSecret", "checkoutUrl"})
+
+
+def _age(text: str) -> str:
+    age_s(text)
+    return text
+
+
+FilterText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+UserText = Annotated[str, StringConstraints(min_length=1, max_length=USER_ID_MAX, pattern=r"^[^\x00]*$")]
+Age = Annotated[str, StringConstraints(max_length=12), AfterValidator(_age)]
+
+
+class Filter(Model):
+    """Which jobs are meant. `error` is an error's class or a problem's code; `olderThan` an age such as `15m`."""
+
+    state: Annotated[JobState, Field(strict=False)] | None = None
+    kind: Annotated[JobKind, Field(strict=False)] | None = None
+    user_id: UserText | None = None
+    error: FilterText | None = None
+    older_than: Age | None = None
+    text: FilterText | None = None
+
+    def meant(self) -> JobFilter:
+        """Give the filter as the domain knows it."""
+        return JobFilter(
+            state=self.state,
+            kind=self.kind,
+            user_id=UserId(self.user_id) if self.user_id else None,
+            error=self.error,
+            older_than_s=age_s(self.older_than) if self.older_than else None,
+            text=self.text,
+        )
+
+
+def without_secrets(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy JSON, with secrets replaced by `…`: nobody needs them to understand a job."""
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: "…" if name in _SECRETS and one else shown(one) for name, one in value.items()}
+        return [shown(one) for one in value] if isinstance(value, list) else value
+
+    copied: dict[str, Any] = shown(told)
+    return copied

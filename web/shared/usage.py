@@ -1,0 +1,66 @@
+"""Usage, whoever asks: what a user spent per app or UTC day."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Final
+
+from pydantic import Field, WithJsonSchema
+
+from domain.operations.usage import usage_of
+from domain.rules.usage import DAYS_MAX, GroupBy
+from domain.units import UserId
+from web.http.models import Model
+from web.http.parts import statement
+from web.http.problems import BadRequest
+
+DEFAULT_DAYS: Final = 30
+
+
+class UsageQuery(Model):
+    """Which UTC days, from `from` to before `to`, and what to sum by. Without days: the last 30, today included."""
+
+    from_: Annotated[date | None, Field(alias="from", strict=False)] = None
+    to: Annotated[date | None, Field(strict=False)] = None
+    group_by: Annotated[GroupBy, Field(strict=False)] = GroupBy.APP
+
+
+class UsageItem(Model):
+    """What was spent in an app, or on a day; `uses` counts the transactions."""
+
+    app_id: str | None
+    day: date | None
+    credits: int
+    uses: int
+
+
+class UsageAnswer(Model):
+    """What was spent on the days from `from` to before `to`."""
+
+    from_: Annotated[date, Field(alias="from"), WithJsonSchema({"type": "string", "format": "date"})]
+    to: date
+    group_by: GroupBy
+    total_credits: int
+    total_uses: int
+    items: list[UsageItem]
+
+
+def usage_answer(user_id: UserId, query: UsageQuery) -> UsageAnswer:
+    """Answer what a user spent.
+
+    Raises:
+        BadRequest: the days are in the wrong order, or more than a year.
+    """
+    to_day = query.to or datetime.now(UTC).date() + timedelta(days=1)
+    from_day = query.from_ or to_day - timedelta(days=min(DEFAULT_DAYS, (to_day - date.min).days))
+    if not 0 < (to_day - from_day).days <= DAYS_MAX:
+        errors = [{"field": "from", "message": f"must be before `to`, by at most {DAYS_MAX} days"}]
+        raise BadRequest("The query is not valid", errors=errors)
+    with statement(user_id) as store:
+        found = usage_of(store, user_id=user_id, from_day=from_day, to_day=to_day, group_by=query.group_by)
+    return UsageAnswer(
+        from_=from_day,
+        to=to_day,
+        group_by=query.group_by,
+        total_credits=sum(one.credits for one in found),
+        total_uses=sum(one.uses for one in found),
+        items=[UsageItem.model_validate(one) for one in found],
+    )

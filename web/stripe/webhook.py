@@ -1,0 +1,85 @@
+"""Stripe's webhook: verify, store the event and its job in one transaction, answer. A worker does the rest."""
+
+import json
+import re
+import time
+from typing import Annotated, Any, Final
+
+import stripe
+from flask import Response, request
+from pydantic import ConfigDict, StringConstraints
+
+from domain.operations.jobs import record
+from domain.rules.stripe_events import event_job
+from web.http import auth
+from web.http.api import Api
+from web.http.body import read_raw, refuse_traps
+from web.http.models import Model
+from web.http.parts import current_parts
+from web.http.problems import BadRequest, problem
+from web.http.requests import request_id
+
+TOLERANCE_S: Final = 300
+"""How old, or how far ahead, a signature may be dated."""
+
+BODY_BYTES_MAX: Final = 256 * 1024
+
+api = Api("stripe_webhook", auth.stripe_signature)
+
+
+class Received(Model):
+    """The event is stored."""
+
+    received: bool = True
+
+
+class Event(Model):
+    """An Event object of Stripe's API, as far as we need its shape (https://docs.stripe.com/api/events/object)."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    type: str
+    livemode: bool
+    data: dict[str, Any]
+
+
+@api.operation("POST", "/webhooks/stripe", answers=Received)
+def receive_stripe_event() -> Received | Response:
+    """Take an event of Stripe's. It is stored before the answer; a repeated event is stored once."""
+    # Stripe's events are larger than any body of our own clients.
+    request.max_content_length = BODY_BYTES_MAX
+    raw = read_raw()
+    refusal = _refusal(raw, request.headers.get("Stripe-Signature", ""))
+    if refusal:
+        return problem(400, "invalid_signature", "Invalid webhook", refusal, error="Invalid webhook")
+    new = event_job(json.loads(raw), request_id=request_id())
+    with current_parts().database.begin() as store:
+        recorded = record(store, new)
+    current_parts().bell.ring(recorded.job)
+    return Received()
+
+
+def _refusal(raw: bytes, signature: str) -> str | None:
+    """Tell why a delivery is not Stripe's, if it is not (https://docs.stripe.com/webhooks#verify-manually)."""
+    try:
+        body = raw.decode()
+        # Exactly one date of plain digits, and ASCII throughout: the library reads no other header safely.
+        (dated,) = re.findall(r"(?:^|,)t=(\d{1,12})(?=,|$)", signature.encode("ascii").decode())
+    except ValueError:
+        return "The signature is missing or malformed"
+    # Stripe's library refuses old signatures, not those dated ahead.
+    if abs(time.time() - int(dated)) > TOLERANCE_S:
+        return "The signature is too old or dated ahead"
+    for secret in current_parts().settings.stripe_webhook_secrets:
+        try:
+            stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_S)
+        except stripe.SignatureVerificationError:
+            continue
+        try:
+            refuse_traps(raw)
+            Event.model_validate_json(raw)
+        except (BadRequest, ValueError):
+            return "The body is not an event"
+        return None
+    return "The signature does not match"

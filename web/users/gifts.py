@@ -1,0 +1,250 @@
+"""Gifts: credits behind a code, for whoever redeems it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
+
+from flask import g
+from pydantic import Field, StringConstraints, model_validator
+
+from domain.errors import (
+    GiftCancelled,
+    GiftDepleted,
+    GiftExpired,
+    GiftNotForYou,
+    InsufficientCredits,
+    KeyReused,
+    NotFound,
+    OwnGift,
+)
+from domain.operations import gifts as acts
+from domain.rules.gift_codes import shown
+from domain.rules.gifts import GIFT_MAX, LIFE, LIFE_MAX, GiftStatus, GiftType, NewGift, public_name, status_at
+from domain.rules.gifts import Gift as DomainGift
+from domain.rules.gifts import Redemption as DomainRedemption
+from domain.units import Credits
+from web.http import auth
+from web.http.answer import Answer
+from web.http.api import Api
+from web.http.gift_guesses import slow_for_guessers
+from web.http.idempotency import REPLAYED, client_key
+from web.http.lists import page_of, position, positioned
+from web.http.models import AppId, Instant, Model, Page
+from web.http.parts import current_parts, statement, transaction
+from web.http.problems import BadRequest, TooManyRequests
+from web.http.requests import request_id
+from web.http.waiting import answer_of
+from web.shared.gifts import EmailText
+
+api = Api("users_gifts", auth.user)
+
+_ENDED: Final = (GiftDepleted, GiftExpired, GiftCancelled)
+
+
+GiftCredits = Annotated[int, Field(ge=1, le=GIFT_MAX)]
+
+
+class NewGiftBody(Model):
+    """A gift to make. Its size is `totalCredits` or `credits`, its end `expirationDays` or `expiresAt`."""
+
+    total_credits: GiftCredits | None = None
+    credits: GiftCredits | None = None
+    type: GiftType | None = Field(default=None, strict=False)
+    target_email: EmailText | None = None
+    message: Annotated[str, StringConstraints(max_length=500)] | None = None
+    expiration_days: Annotated[int, Field(ge=1, le=LIFE_MAX.days)] | None = None
+    expires_at: Instant | None = None
+    source_app_id: AppId | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.total_credits is None and self.credits is None:
+            raise ValueError("totalCredits is missing")
+        if self.total_credits is not None and self.credits not in {None, self.total_credits}:
+            raise ValueError("totalCredits and credits differ")
+        if (self.type is GiftType.PERSONALIZED) != (self.target_email is not None) and self.type is not None:
+            raise ValueError("a personalized gift, and no other, has a targetEmail")
+        if self.expiration_days is not None and self.expires_at is not None:
+            raise ValueError("expirationDays and expiresAt do not come together")
+        return self
+
+
+class Gift(Model):
+    """A gift, as its creator sees it."""
+
+    id: UUID
+    code: str
+    short_url: str
+    url: str
+    creator_id: str
+    creator_name: str | None
+    total_credits: int
+    redeemed: int
+    type: GiftType
+    status: GiftStatus
+    target_email: str | None
+    message: str | None
+    expires_at: Instant
+    created_at: Instant
+    updated_at: Instant
+
+
+class ReceivedGift(Model):
+    """A gift that the user has redeemed. `credits` and `creditsReceived` are the same number."""
+
+    id: UUID
+    gift_code_id: UUID
+    code: str
+    credits: int
+    credits_received: int
+    message: str | None
+    creator_name: str | None
+    status: Literal["success"]
+    source_app_id: str | None
+    created_at: Instant
+    redeemed_at: Instant
+
+
+class RedeemGift(Model):
+    """Where a gift is redeemed."""
+
+    source_app_id: AppId | None = None
+
+
+class RedeemedGift(Model):
+    """A gift's credits are the user's now."""
+
+    success: bool
+    credits: int
+    credits_received: int
+    new_balance: int
+    message: str | None
+    creator_name: str | None
+
+
+class CancelledGift(Model):
+    """A gift's credits are back with its creator."""
+
+    success: bool = True
+    refunded_credits: int
+
+
+@api.operation("POST", "/gifts", answers=Gift, status=201, refusals=[InsufficientCredits, KeyReused], keyed=True)
+def create_gift(body: NewGiftBody) -> Answer:
+    """Make a gift. Its credits leave the balance now."""
+    now = datetime.now(UTC)
+    key = client_key("gifts", **body.model_dump(mode="json"))
+    new = NewGift(
+        creator_id=g.user.id,
+        creator_name=public_name(g.user.name),
+        total_credits=Credits(body.total_credits or body.credits or 0),
+        target_email=body.target_email,
+        message=body.message,
+        source_app_id=body.source_app_id,
+        expires_at=_end(body, now),
+    )
+    with transaction(g.user.id) as store:
+        created = acts.create_gift(store, new, key=key, now=now)
+    return Answer(body=_told(created.gift, now=None), status=201, headers=REPLAYED if created.replayed else {})
+
+
+@api.operation("GET", "/gifts/me/created", answers=list[Gift])
+def list_created_gifts(query: Page) -> Answer:
+    """Read the gifts the user has made, newest first."""
+    older_than = position(query.cursor)
+    with statement(g.user.id) as store:
+        found = acts.created_gifts(
+            store, user_id=g.user.id, limit=query.limit, offset=query.offset, older_than=older_than
+        )
+    last = positioned(found[-1].created_at, found[-1].id) if found else None
+    now = datetime.now(UTC)
+    return page_of([_told(one, now=now) for one in found], query, last=last)
+
+
+@api.operation("GET", "/gifts/me/received", answers=list[ReceivedGift])
+def list_received_gifts(query: Page) -> Answer:
+    """Read the gifts the user has redeemed, newest first."""
+    older_than = position(query.cursor)
+    with statement(g.user.id) as store:
+        found = acts.received_gifts(
+            store, user_id=g.user.id, limit=query.limit, offset=query.offset, older_than=older_than
+        )
+    last = positioned(found[-1].redeemed_at, found[-1].id) if found else None
+    return page_of([_received(one) for one in found], query, last=last)
+
+
+@api.operation(
+    "POST",
+    "/gifts/<ref>/redeem",
+    answers=RedeemedGift,
+    refusals=[NotFound, OwnGift, GiftNotForYou, *_ENDED, KeyReused, TooManyRequests],
+    keyed=True,
+    queued=True,
+)
+def redeem_gift(ref: str, body: RedeemGift | None) -> Answer:
+    """Redeem a gift by its code, typed in any way. A repeat of the same user brings the first answer again."""
+    source_app_id = body.source_app_id if body else None
+    key = client_key("gifts/redeem", code=acts.comparable_code(ref), sourceAppId=source_app_id)
+    with slow_for_guessers(ref), transaction(g.user.id) as store:
+        recorded = acts.redeem_later(
+            store,
+            typed=ref,
+            user_id=g.user.id,
+            email=g.user.email if g.user.email_verified else None,
+            source_app_id=source_app_id,
+            key=key,
+            request_id=request_id(),
+        )
+    return answer_of(recorded, model=lambda result: RedeemedGift.model_validate(dict(result)))
+
+
+@api.operation("DELETE", "/gifts/<ref>", answers=CancelledGift, refusals=[NotFound, *_ENDED, KeyReused], keyed=True)
+def cancel_gift(ref: str) -> Answer:
+    """Take a gift back, by its id: its credits return to the balance."""
+    gift_id = _id(ref)
+    key = client_key("gifts/cancel", giftId=str(gift_id))
+    with transaction(g.user.id) as store:
+        done = acts.cancel(store, gift_id=gift_id, creator_id=g.user.id, key=key, now=datetime.now(UTC))
+    told = CancelledGift(refunded_credits=done.refunded_credits)
+    return Answer(body=told, headers=REPLAYED if done.replayed else {})
+
+
+def _end(body: NewGiftBody, now: datetime) -> datetime:
+    """Tell when a new gift ends."""
+    if body.expires_at is None:
+        return now + (timedelta(days=body.expiration_days) if body.expiration_days else LIFE)
+    if body.expires_at.tzinfo is None or not now < body.expires_at <= now + LIFE_MAX:
+        errors = [{"field": "expiresAt", "message": f"must be a time with zone, within the next {LIFE_MAX.days} days"}]
+        raise BadRequest("The body is not valid", errors=errors)
+    return body.expires_at.astimezone(UTC)
+
+
+def _id(ref: str) -> UUID:
+    try:
+        return UUID(ref)
+    except ValueError:
+        raise NotFound("Gift") from None
+
+
+def _told(found: DomainGift, *, now: datetime | None) -> Gift:
+    """Tell a gift to its creator; with `now`, as of that moment."""
+    link = f"{current_parts().settings.base_url}/g/{shown(found.code)}"
+    facts: dict[str, Any] = {name: getattr(found, name) for name in Gift.model_fields if hasattr(found, name)}
+    status = found.status if now is None else status_at(found, now)
+    return Gift(**facts | {"code": shown(found.code), "short_url": link, "url": link, "status": status})
+
+
+def _received(found: DomainRedemption) -> ReceivedGift:
+    return ReceivedGift(
+        id=found.id,
+        gift_code_id=found.gift.id,
+        code=shown(found.gift.code),
+        credits=found.credits_received,
+        credits_received=found.credits_received,
+        message=found.gift.message,
+        creator_name=found.gift.creator_name,
+        status="success",
+        source_app_id=found.source_app_id,
+        created_at=found.redeemed_at,
+        redeemed_at=found.redeemed_at,
+    )

@@ -1,0 +1,51 @@
+"""Following a job that was accepted with 202."""
+
+from typing import Self
+from uuid import UUID
+
+from flask import g
+
+from domain.errors import NotFound
+from domain.operations.jobs import find_job
+from domain.rules.jobs import Job, JobState
+from web.http import auth
+from web.http.api import Api
+from web.http.models import Instant, JsonObject, Model, Problem
+from web.http.parts import current_parts
+from web.http.problems import of_job
+
+api = Api("users_jobs", auth.user_or_service)
+
+
+class JobStatus(Model):
+    """A job, as far as it has come. `result` is what the act answers when it is done at once."""
+
+    job_id: UUID
+    kind: str
+    status: JobState
+    result: JsonObject | None
+    problem: Problem | None
+    attempts: int
+    created_at: Instant
+    finished_at: Instant | None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Tell a job."""
+        return cls(
+            job_id=job.id,
+            kind=job.kind.value,
+            status=job.state,
+            result=dict(job.result) if job.result is not None else None,
+            problem=of_job(job.problem) if job.problem else None,
+            attempts=job.attempts,
+            created_at=job.created_at,
+            finished_at=job.finished_at,
+        )
+
+
+@api.operation("GET", "/jobs/<uuid:job_id>", answers=JobStatus, refusals=[NotFound])
+def get_job(job_id: UUID) -> JobStatus:
+    """Follow a job: the user's own, or any for a service."""
+    with current_parts().database.single() as store:
+        return JobStatus.of(find_job(store, job_id, owner=auth.as_caller_may_see(g.user)))
