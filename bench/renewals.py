@@ -19,7 +19,7 @@ from bench import load, processes
 from bench.ground import USERS, Ground, Row
 from domain.operations.renewals import PAGE
 from domain.rules.jobs import Queue
-from domain.store.sync import DUE_PAGE
+from domain.store.renewals import DUE_PAGE
 
 SUBSCRIPTIONS: Final = int(os.environ.get("BENCH_SUBSCRIPTIONS", "1000000"))
 DUE: Final = int(os.environ.get("BENCH_DUE", "100000"))

@@ -1,17 +1,24 @@
 """Alembic's entry: one migration run at a time, on the database that `DATABASE_URL` names."""
 
+import importlib
+import pkgutil
+
 from alembic import context
 from sqlalchemy import create_engine, text
 
 import settings
-from domain.store import act_tables, gift_tables, stripe_tables, sync_tables
-from domain.store.tables import metadata
+from domain import store
+from domain.store.schema import metadata
 
 ADVISORY_LOCK = 5_264_391
 """Names our migrations among the server's advisory locks; any number does that nobody else uses."""
 
 LOCK_TIMEOUT = "3s"
 """How long a migration may wait for a table lock: while it waits, every request on that table queues behind it."""
+
+
+for module in pkgutil.iter_modules(store.__path__):
+    importlib.import_module(f"{store.__name__}.{module.name}")  # each adds its tables to the metadata
 
 
 def migrate() -> None:
@@ -33,8 +40,5 @@ def ours(name: str | None, kind: str, _parents: object) -> bool:
     """Tell whether `alembic check` should look at the schema of this name."""
     return kind != "schema" or name in {"credits", "gifts", "jobs"}
 
-
-TABLES = (act_tables, gift_tables, stripe_tables, sync_tables)
-"""Modules that add tables to the metadata: imported so that `alembic check` sees them."""
 
 migrate()

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from domain.operations.audit import ledger_rows, violations
+from domain.store import invariants
 from domain.store.invariants import INVARIANTS, Finding
 from process.parts import command_parts
 
@@ -18,9 +18,9 @@ from process.parts import command_parts
 def audit(*, as_json: bool) -> None:
     """Run every invariant of the books. Exits 1 if one does not hold."""
     began = time.perf_counter()
-    with command_parts() as parts, parts.database.single() as store:
-        findings = violations(store)
-        rows = ledger_rows(store)
+    with command_parts() as parts, parts.database.read() as reader:
+        findings = invariants.audit(reader)
+        rows = invariants.count_rows(reader)
     rate = int(rows / max(time.perf_counter() - began, 1e-6))
     if as_json:
         found = {finding.invariant: {"count": finding.count, "examples": finding.examples} for finding in findings}

@@ -2,7 +2,8 @@
 
 import importlib
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -28,6 +29,10 @@ COMMANDS = {
 """Where each command is: `module:name`. Those in `local` are in a checkout only, and need the development packages."""
 
 
+CHECKOUT: Final = str(Path(__file__).parents[1])
+"""Where `local` is, if this is a checkout: it is not part of the installed package."""
+
+
 class Commands(click.Group):
     """A group that knows its commands by name and imports only the one that is called."""
 
@@ -40,6 +45,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
+        if module.startswith("local."):
+            sys.path.append(CHECKOUT)
         try:
             command: click.Command = getattr(importlib.import_module(module), name)
         except ModuleNotFoundError as error:

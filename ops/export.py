@@ -12,8 +12,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from domain.operations.bookkeeping import ledger_of, period, purchases_in
 from domain.rules.bookkeeping import Period
+from domain.store.bookkeeping import ledger_rows, purchase_rows, read_period
 from process.parts import command_parts
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -33,10 +33,10 @@ def export(*, begin: datetime, end: datetime, directory: Path, as_json: bool) ->
     if begin >= end:
         sys.exit("--from must be before --to")
     directory.mkdir(parents=True, exist_ok=True)
-    with command_parts() as parts, parts.database.single() as store:
-        books = period(store, begin=begin, end=end)
-        rows = _write(directory / "ledger.csv", ledger_of(store, begin=begin, end=end))
-        bought = _write(directory / "purchases.csv", purchases_in(store, begin=begin, end=end))
+    with command_parts() as parts, parts.database.read() as reader:
+        books = read_period(reader, begin=begin, end=end)
+        rows = _write(directory / "ledger.csv", ledger_rows(reader, begin=begin, end=end))
+        bought = _write(directory / "purchases.csv", purchase_rows(reader, begin=begin, end=end))
     summary = summary_of(books)
     _write(directory / "summary.csv", ({"item": item, "value": value} for item, value in summary.items()))
     if not books.adds_up:

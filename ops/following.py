@@ -4,9 +4,9 @@ import sys
 import time
 from uuid import UUID
 
-from domain.operations.jobs import find_job
 from domain.rules.jobs import Job, JobState
 from domain.store import Database
+from domain.store import jobs as job_rows
 
 PAUSE_S = 0.2
 PATIENCE_S = 600.0
@@ -16,8 +16,8 @@ def ended(database: Database, job_id: UUID) -> Job:
     """Wait for a job's end; gives up with a message when no worker takes it."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
-        with database.single() as store:
-            job = find_job(store, job_id, owner=None)
+        with database.read() as reader:
+            job = job_rows.get(reader, job_id, owner=None)
         if job.state is not JobState.PENDING:
             return job
         time.sleep(PAUSE_S)

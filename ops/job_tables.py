@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from domain.operations.operators import JobSheet
+from domain.rules.job_search import Cause, FoundJob
 from domain.rules.ledger import Transaction
-from domain.rules.operators import Cause, FoundJob
+from domain.store.job_search import JobSheet
 
 HOURS_SHOWN = 3
 
@@ -26,7 +26,7 @@ def job_json(found: FoundJob) -> dict[str, Any]:
     job = found.job
     return {
         "jobId": str(job.id),
-        "kind": job.kind.value,
+        "kind": job.kind.name,
         "key": job.key,
         "userId": job.user_id,
         "status": job.state.value,
@@ -42,7 +42,7 @@ def job_json(found: FoundJob) -> dict[str, Any]:
 def cause_json(cause: Cause) -> dict[str, Any]:
     """Tell a group of jobs as JSON, with the names of the API."""
     return {
-        "kind": cause.kind.value,
+        "kind": cause.kind.name,
         "state": cause.state.value,
         "error": cause.error,
         "message": cause.message,
@@ -59,7 +59,7 @@ def sheet_json(sheet: JobSheet) -> dict[str, Any]:
     return {
         **job_json(sheet.found),
         "result": sheet.found.job.result,
-        "tries": [vars(one) for one in sheet.tries],
+        "tries": [vars(one) for one in sheet.attempts],
         "transactions": [vars(one) for one in sheet.transactions],
         "stripeIds": list(sheet.stripe_ids),
         "acts": [vars(one) for one in sheet.acts],
@@ -74,7 +74,7 @@ def job_table(found: Sequence[FoundJob], *, title: str | None = None) -> Table:
         message = escape((one.message or "")[:80])
         table.add_row(
             moment(job.created_at),
-            job.kind.value,
+            job.kind.name,
             job.state.value,
             str(job.attempts),
             escape(job.user_id or "—"),
@@ -102,7 +102,7 @@ def cause_table(causes: Sequence[Cause], *, title: str = "What went wrong") -> T
         more = f"\n… {len(cause.hours) - HOURS_SHOWN} more" if len(cause.hours) > HOURS_SHOWN else ""
         table.add_row(
             str(cause.count),
-            cause.kind.value,
+            cause.kind.name,
             escape(cause.error),
             escape(cause.message),
             hours + more,
@@ -133,7 +133,7 @@ def print_sheet(sheet: JobSheet, console: Console) -> None:
     job = sheet.found.job
     facts = Table(show_header=False, title=f"Job {job.id}")
     for name, value in {
-        "Kind": job.kind.value,
+        "Kind": job.kind.name,
         "State": job.state.value,
         "Key": job.key,
         "User": job.user_id or "—",
@@ -148,9 +148,11 @@ def print_sheet(sheet: JobSheet, console: Console) -> None:
     console.print(facts)
     if sheet.transactions:
         console.print(transaction_table(sheet.transactions, title="Linked ledger rows"))
-    for number, one in enumerate(sheet.tries, 1):
-        head = f"Try {number}, {moment(one.failed_at)}, {one.worker}: {one.error_class}: {one.message}"
+    for number, attempt in enumerate(sheet.attempts, 1):
+        head = (
+            f"Attempt {number}, {moment(attempt.failed_at)}, {attempt.worker}: {attempt.error_class}: {attempt.message}"
+        )
         console.print(head, style="bold", markup=False)
-        console.print(one.traceback, markup=False, highlight=False)
+        console.print(attempt.traceback, markup=False, highlight=False)
     for act in sheet.acts:
         console.print(f"{moment(act.at)} {act.act.value} by {act.who}: {act.why or '—'}", markup=False)

@@ -10,14 +10,18 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import click
+import msgspec
 from rich.console import Console
 
 from domain.errors import Refusal
-from domain.operations import operators as acts
-from domain.operations.jobs import find_job
-from domain.rules.jobs import JobKind, JobState
-from domain.rules.operators import WHY_MAX, JobFilter, age_s, retryable
-from domain.store import Database
+from domain.operations import job_repair
+from domain.rules.acts import WHY_MAX
+from domain.rules.job_kinds import KINDS
+from domain.rules.job_repair import retryable
+from domain.rules.job_search import JobFilter, age_s, failed_only
+from domain.rules.jobs import JobState
+from domain.store import Database, job_search
+from domain.store import jobs as job_rows
 from domain.units import USER_ID_MAX
 from ops import job_tables
 from ops.operator import operator
@@ -71,7 +75,7 @@ def _is_text(value: str) -> bool:
 
 _FILTERS: Final = (
     click.option("--state", type=click.Choice([state.value for state in JobState]), help="State of the jobs."),
-    click.option("--kind", type=click.Choice([kind.value for kind in JobKind]), help="Kind of the jobs."),
+    click.option("--kind", type=click.Choice(list(KINDS)), help="Kind of the jobs."),
     click.option("--user", "user_id", help="User id."),
     click.option("--error", help="Class of the last error, or code of the problem."),
     click.option("--older-than", "older_than_s", type=Age(), help="Recorded longer ago than this: 30s, 15m, 2h, 3d."),
@@ -97,10 +101,10 @@ def jobs() -> None:
 @filtered
 @click.option("--limit", type=click.IntRange(1, 1_000), default=50, help="Most jobs to list; default 50.")
 @json_option
-def list_jobs(*, limit: int, as_json: bool, **told: Any) -> None:
+def list_jobs(*, limit: int, as_json: bool, **options: Any) -> None:
     """List jobs, newest first."""
-    with command_parts() as parts, parts.database.single() as store:
-        found = acts.find_jobs(store, JobFilter.of(_given(told)), limit=limit)
+    with command_parts() as parts, parts.database.read() as reader:
+        found = job_search.find(reader, _filter(options), limit=limit)
     if as_json:
         print(json.dumps([job_tables.job_json(one) for one in found], default=str))
     else:
@@ -112,8 +116,8 @@ def list_jobs(*, limit: int, as_json: bool, **told: Any) -> None:
 @json_option
 def show(*, job_id: UUID, as_json: bool) -> None:
     """Show everything about a job: its tries, the ledger rows it is linked to, what was done with it."""
-    with _refusals(), command_parts() as parts, parts.database.single() as store:
-        sheet = acts.job_sheet(store, job_id)
+    with _refusals(), command_parts() as parts, parts.database.read() as reader:
+        sheet = job_search.sheet(reader, job_id)
     if as_json:
         print(json.dumps(job_tables.sheet_json(sheet), default=str))
     else:
@@ -123,11 +127,11 @@ def show(*, job_id: UUID, as_json: bool) -> None:
 @jobs.command()
 @filtered
 @json_option
-def stats(*, as_json: bool, **told: Any) -> None:
+def stats(*, as_json: bool, **options: Any) -> None:
     """Count jobs, and group the failed ones (or those that are meant) by what went wrong."""
-    with command_parts() as parts, parts.database.single() as store:
-        states = acts.count_states(store)
-        causes = acts.causes(store, acts.failed_only(JobFilter.of(_given(told))))
+    with command_parts() as parts, parts.database.read() as reader:
+        states = job_search.states(reader)
+        causes = job_search.causes(reader, failed_only(_filter(options)))
     if as_json:
         counted = [{"kind": kind, "state": state, "count": count} for (kind, state), count in states.items()]
         print(json.dumps({"states": counted, "causes": [job_tables.cause_json(cause) for cause in causes]}))
@@ -147,7 +151,7 @@ def retry(*, job_ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
     with _refusals(), command_parts() as parts:
         for job_id in job_ids:
             with parts.database.begin() as store:
-                retried.append(acts.retry_job(store, job_id, who=operator(), why=why, now=datetime.now(UTC)))
+                retried.append(job_repair.retry_job(store, job_id, who=operator(), why=why, now=datetime.now(UTC)))
         parts.ring(*retried)
     if as_json:
         print(json.dumps([{"jobId": str(job.id), "status": job.state.value} for job in retried]))
@@ -163,7 +167,7 @@ def discard(*, job_ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
     """Give failed or rejected jobs up for ever."""
     with _refusals(), command_parts() as parts, parts.database.begin() as store:
         for job_id in job_ids:
-            acts.discard_job(store, job_id, who=operator(), why=why, now=datetime.now(UTC))
+            job_repair.discard_job(store, job_id, who=operator(), why=why, now=datetime.now(UTC))
     if as_json:
         print(json.dumps([{"jobId": str(job_id), "status": JobState.DISCARDED.value} for job_id in job_ids]))
     else:
@@ -177,18 +181,18 @@ def discard(*, job_ids: tuple[UUID, ...], why: str, as_json: bool) -> None:
 @click.option("--wait", is_flag=True, help="Wait for the run; exits 1 if it stopped itself.")
 @why_option
 @json_option
-def retry_all(*, dry_run: bool, yes: bool, wait: bool, why: str, as_json: bool, **told: Any) -> None:
+def retry_all(*, dry_run: bool, yes: bool, wait: bool, why: str, as_json: bool, **options: Any) -> None:
     """Retry every failed job that is meant, 20 a second; stops itself when more than 20 % fail again."""
     with _refusals(), command_parts() as parts:
-        wanted = retryable(JobFilter.of(_given(told)))
-        with parts.database.single() as store:
-            matched, causes = acts.count_jobs(store, wanted), acts.causes(store, wanted)
+        wanted = retryable(_filter(options))
+        with parts.database.read() as reader:
+            matched, causes = job_search.count(reader, wanted), job_search.causes(reader, wanted)
         if not as_json:
             Console().print(job_tables.cause_table(causes, title=f"{matched} jobs match"))
         answer: dict[str, Any] = {"matched": matched, "causes": [job_tables.cause_json(cause) for cause in causes]}
         if matched and not dry_run and (yes or click.confirm(f"Retry these {matched} jobs?", err=True)):
             with parts.database.begin() as store:
-                run = acts.retry_all(store, wanted, who=operator(), why=why, now=datetime.now(UTC))
+                run = job_repair.retry_all(store, wanted, who=operator(), why=why, now=datetime.now(UTC))
             parts.ring(run)
             answer["runId"] = str(run.id)
             if not as_json:
@@ -204,8 +208,8 @@ def _wait_for(database: Database, run_id: UUID, *, quiet: bool) -> dict[str, Any
     """Wait until a run has ended; gives its result."""
     with Console(stderr=True, quiet=quiet).status("Retrying …"):
         while True:
-            with database.single() as store:
-                run = find_job(store, run_id, owner=None)
+            with database.read() as reader:
+                run = job_rows.get(reader, run_id, owner=None)
             if run.state is not JobState.PENDING:
                 break
             time.sleep(POLL_S)
@@ -216,8 +220,9 @@ def _wait_for(database: Database, run_id: UUID, *, quiet: bool) -> dict[str, Any
     return result
 
 
-def _given(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if value is not None}
+def _filter(options: dict[str, Any]) -> JobFilter:
+    """Read the options that `filtered` gives a command; those that were not given do not matter."""
+    return msgspec.convert({name: value for name, value in options.items() if value is not None}, JobFilter)
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.errors import NotFound
-from domain.operations.packages import add_package, all_packages, change_package
+from domain.operations.packages import add_package, change_package
 from domain.operations.packages import seed as seed_packages
+from domain.store import packages as package_rows
 from domain.units import Credits, EuroCents
 from process.parts import command_parts
 
@@ -33,8 +34,8 @@ def packages() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_packages(*, as_json: bool) -> None:
     """List all packages."""
-    with command_parts() as parts, parts.database.single() as store:
-        found = all_packages(store)
+    with command_parts() as parts, parts.database.read() as reader:
+        found = package_rows.all_packages(reader, only_active=False)
     if as_json:
         print(json.dumps([asdict(package) for package in found], default=str))
         return

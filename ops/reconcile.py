@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from domain.operations.reconciliation import EVENTS_KEPT, request_reconciliation
+from domain.rules.job_payloads import Listed
 from domain.rules.jobs import Job, JobState
 from domain.store import Database
 from ops.following import ended, refuse_unless_done
@@ -52,34 +53,33 @@ def reconcile(*, since: datetime | None, objects: bool) -> None:
         with parts.database.begin() as store:
             first = request_reconciliation(store, since=since, objects=objects, now=now)
         parts.ring(first)
-        listings = list(_listing(parts.database, first, progress, now=now))
-        found = [UUID(job_id) for part in listings for job_id in (part.result or {})["recorded"]]
-        bar = progress.add_task("Doing what was missed", total=len(found))
+        listings = list(_listings(parts.database, first, progress, now=now))
+        recorded = [job_id for listing in listings for job_id in listing.recorded]
+        bar = progress.add_task("Doing what was missed", total=len(recorded))
         jobs = []
-        for job_id in found:
+        for job_id in recorded:
             jobs.append(ended(parts.database, job_id))
             progress.advance(bar)
     _report(console, listings, jobs)
     sys.exit(1 if any(job.state is JobState.FAILED for job in jobs) else 0)
 
 
-def _listing(database: Database, first: Job, progress: Progress, *, now: datetime) -> Iterator[Job]:
+def _listings(database: Database, first: Job, progress: Progress, *, now: datetime) -> Iterator[Listed]:
     """Follow a chain of listing jobs; the bar shows how far back in time its lists have come."""
     bar = progress.add_task("Listing at Stripe", total=None)
     following: UUID | None = first.id
     while following is not None:
-        part = refuse_unless_done(ended(database, following))
-        yield part
-        result = part.result or {}
-        following = UUID(result["next"]) if result["next"] else None
-        begin = datetime.fromisoformat(result["since"])
-        whole, reached = (now - begin).total_seconds(), result["reached"]
-        done = whole if following is None or reached is None else now.timestamp() - reached
-        progress.update(bar, total=whole, completed=done, description=f"Listing at Stripe {result['stream'] or ''}")
+        job = refuse_unless_done(ended(database, following))
+        listing: Listed = job.kind.read_result(job)
+        yield listing
+        following = listing.next
+        whole = (now - listing.since).total_seconds()
+        done = whole if following is None or listing.reached is None else now.timestamp() - listing.reached
+        progress.update(bar, total=whole, completed=done, description=f"Listing at Stripe {listing.stream or ''}")
 
 
-def _report(console: Console, listings: list[Job], jobs: list[Job]) -> None:
-    listed = sum((part.result or {})["listed"] for part in listings)
+def _report(console: Console, listings: list[Listed], jobs: list[Job]) -> None:
+    listed = sum(listing.listed for listing in listings)
     table = Table("What", "How many", title="Reconciliation")
     table.add_row("listed at Stripe", str(listed))
     table.add_row("not known here before", str(len(jobs)))

@@ -6,7 +6,7 @@ from uuid import UUID
 import click
 
 from domain.errors import KeyReused, Refusal
-from domain.operations.takebacks import request_refund
+from domain.operations.stripe_refunds import request_refund
 from domain.units import EuroCents
 from ops.following import ended, refuse_unless_done
 from process.parts import command_parts
@@ -34,6 +34,6 @@ def refund(*, purchase: UUID, amount: int | None, reason: str) -> None:
         except Refusal as refusal:
             sys.exit(refusal.detail)
         parts.ring(recorded.job)
-        told = refuse_unless_done(ended(parts.database, recorded.job.id)).result or {}
+        opened = recorded.kind.read_result(refuse_unless_done(ended(parts.database, recorded.job.id)))
     again = " (asked for before)" if recorded.replayed else ""
-    print(f"Refund {told['refundId']} of {told['amount']} cents of purchase {purchase}{again}")
+    print(f"Refund {opened.refund_id} of {opened.amount} cents of purchase {purchase}{again}")

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -10,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from domain.operations.users import UserSheet, user_sheet
 from domain.rules.purchases import Purchase
+from domain.store import users
+from domain.store.users import UserSheet
 from domain.units import UserId
 from ops.job_tables import job_json, job_table, moment, transaction_table
 from ops.jobs import UserIdText
@@ -23,8 +23,8 @@ from process.parts import command_parts
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def user(*, user_id: str, as_json: bool) -> None:
     """Show a user: balance, subscription, purchases, gifts, jobs and ledger, of each the latest rows."""
-    with command_parts() as parts, parts.database.begin() as store:
-        sheet = user_sheet(store, user_id=UserId(user_id), now=datetime.now(UTC))
+    with command_parts() as parts, parts.database.read() as reader:
+        sheet = users.sheet(reader, UserId(user_id))
     if as_json:
         print(json.dumps(_json(user_id, sheet), default=str))
     else:

@@ -14,11 +14,10 @@ from alembic import command
 from alembic.config import Config
 from flask import Flask
 
-from domain.operations import spending
-from domain.operations.audit import violations
+from domain.operations import credits as spending
 from domain.rules.idempotency import ClientKey
 from domain.rules.ledger import Movement, TransactionType
-from domain.store import Database, ledger
+from domain.store import Database, invariants, ledger
 from domain.units import Credits, UserId
 from local.postgres import Postgres
 from settings import Settings, from_environment
@@ -59,7 +58,7 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(sqlalchemy_url(database_url), pool_size=40)
     yield opened
     with opened.single() as store:
-        assert violations(store) == []
+        assert invariants.audit(store) == []
     opened.close()
 
 

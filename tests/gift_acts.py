@@ -4,16 +4,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain.operations import gifts, holds, spending
-from domain.operations.jobs import find_job, record
+import workers.handlers  # noqa: F401 - registers the handlers
+from domain.operations import gifts, holds
+from domain.operations.jobs import record
 from domain.rules.gifts import Gift, NewGift
 from domain.rules.idempotency import ClientKey, fingerprint
-from domain.rules.jobs import Job, JobKind, NewJob
-from domain.store import Database
+from domain.rules.jobs import AnyKind, Job, NewJob
+from domain.store import Database, balances
+from domain.store import jobs as job_rows
 from domain.store.gifts import by_id
 from domain.units import Credits, UserId
 from tests.workshop import worker
-from workers.handlers import HANDLERS
 from workers.jobs import run_job
 
 ANNA, BEN, CARL = UserId("anna"), UserId("ben"), UserId("carl")
@@ -37,15 +38,15 @@ def gift_of(database: Database, gift_id: UUID) -> Gift:
 
 def work(database: Database, job_id: UUID) -> Job:
     """Do a job as a worker does, and read it as it then is."""
-    run_job(job_id, HANDLERS, worker(database))
+    run_job(job_id, worker(database))
     with database.single() as store:
-        return find_job(store, job_id, owner=None)
+        return job_rows.get(store, job_id, owner=None)
 
 
-def work_on(database: Database, kind: JobKind) -> Job:
+def work_on(database: Database, kind: AnyKind) -> Job:
     """Do a job of the clock."""
     with database.begin() as store:
-        recorded = record(store, NewJob(kind=kind, key=f"{kind}:{now().isoformat()}"))
+        recorded = record(store, NewJob(kind=kind, key=f"{kind.name}:{now().isoformat()}", payload=kind.payload()))
     return work(database, recorded.job.id)
 
 
@@ -113,5 +114,5 @@ def commit(database: Database, hold_id: UUID, amount: int | None = None, *, key:
 
 def balance(database: Database, user_id: UserId = ANNA) -> tuple[int, int, int]:
     with database.single() as store:
-        found = spending.balance(store, user_id=user_id, now=now())
+        found = balances.balance_of(store, user_id)
     return found.balance, found.total_earned, found.total_spent

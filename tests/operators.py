@@ -4,12 +4,15 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
 from domain.ids import new_id
 from domain.operations import jobs
-from domain.rules.jobs import JobKind, NewJob
+from domain.rules.job_kinds import PRUNE
+from domain.rules.jobs import AnyKind, NewJob
 from domain.store import Database
+from domain.store import jobs as job_rows
 from domain.units import UserId
 
 
@@ -18,7 +21,7 @@ def failed_job(
     *,
     error: str = "RetryableError",
     message: str = "Stripe: down (status 500)",
-    kind: JobKind = JobKind.PRUNE,
+    kind: AnyKind = PRUNE,
     user_id: str | None = "anna",
     payload: dict[str, Any] | None = None,
     key: str | None = None,
@@ -27,14 +30,18 @@ def failed_job(
     new = NewJob(
         kind=kind,
         key=key or f"test:{uuid4()}",
-        user_id=UserId(user_id) if user_id else None,
-        payload=payload or {},
+        concerns=UserId(user_id) if user_id else None,
+        payload=kind.payload(),
     )
     failure = jobs.Failure(
         worker="here:1", error_class=error, message=message, traceback="Traceback: in line 7", final=True
     )
     with database.begin() as store:
         job = jobs.record(store, new).job
+        store.execute(
+            "UPDATE jobs.jobs SET payload = %(payload)s WHERE id = %(id)s",
+            {"payload": Jsonb(payload or {}), "id": job.id},
+        )
     with database.begin() as store:
         started = jobs.start(store, job.id, token=new_id())
     assert started is not None
@@ -57,4 +64,4 @@ def ended_jobs(database: Database, count: int, *, state: str = "done", age: time
 def state_of(database: Database, job_id: UUID) -> str:
     """Read the state of a job."""
     with database.single() as store:
-        return jobs.find_job(store, job_id, owner=None).state.value
+        return job_rows.get(store, job_id, owner=None).state.value

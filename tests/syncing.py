@@ -8,11 +8,11 @@ from uuid import UUID
 
 import psycopg
 
+import workers.handlers  # noqa: F401 - registers the handlers
 from domain.store import Database
 from gateways.notifier import Notifier
 from process.parts import WorkerParts
 from tests.workshop import worker
-from workers.handlers import HANDLERS, TOGETHER
 from workers.jobs import run_jobs
 from workers.schedule import record_renewals
 
@@ -31,7 +31,7 @@ class Letterbox(Notifier):
 
 def do(parts: WorkerParts, job_ids: Iterable[UUID | str]) -> None:
     """Do jobs as a message of their queue would."""
-    run_jobs([UUID(str(job_id)) for job_id in job_ids], HANDLERS, parts, together=TOGETHER)
+    run_jobs([UUID(str(job_id)) for job_id in job_ids], parts)
 
 
 def renew_due(database: Database, url: str) -> None:

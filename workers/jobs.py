@@ -1,6 +1,6 @@
 """Doing a job: start it, let its handler act, write effect and end in one commit.
 
-A crash at any point leaves a pending job: before the last commit nothing has happened in this house, after it
+A crash at any point leaves a pending job: before the last commit nothing has happened in the database, after it
 everything has. The lease runs out, the sweeper rings, another worker starts it again.
 """
 
@@ -8,7 +8,7 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -19,7 +19,6 @@ from domain.errors import Busy, Parked, Refusal, Unavailable, Unfinished
 from domain.ids import new_id
 from domain.operations.jobs import (
     Failure,
-    Write,
     WriteAll,
     fail,
     finish,
@@ -28,50 +27,29 @@ from domain.operations.jobs import (
     reject,
     start,
     start_together,
-    still_due,
 )
-from domain.rules.jobs import Job, JobKind
+from domain.rules.jobs import AnyKind, Job
+from domain.store.job_execution import still_due
 from gateways.errors import FinalError
 from process.parts import WorkerParts
 from telemetry import metrics
-
-Handler = Callable[[Job, WorkerParts], Write]
-"""Does what must be done outside this machine, and returns the write that ends the job.
-
-It is called outside any transaction, and may be called again for the same job at any time: what it does outside carries
-an idempotency key made from our row id.
-"""
-
-TogetherHandler = Callable[[WorkerParts], WriteAll]
-"""Makes the write that does many jobs of a kind in one transaction. Such a kind does nothing outside this machine."""
+from workers.registry import HANDLERS, TOGETHER
 
 TRACEBACK_MAX: Final = 8_000
 
 log = structlog.get_logger()
 
 
-def run_jobs(
-    job_ids: Iterable[UUID],
-    handlers: Mapping[JobKind, Handler],
-    parts: WorkerParts,
-    *,
-    together: Mapping[JobKind, TogetherHandler] | None = None,
-) -> None:
-    """Do the jobs, one's trouble never another's.
-
-    Args:
-        handlers: Do one job; for every kind.
-        together: Do many jobs in one transaction; for the kinds that can. A job that this could not do, or that was
-            started before, is done by itself.
-    """
+def run_jobs(job_ids: Iterable[UUID], parts: WorkerParts) -> None:
+    """Do the jobs: those of kinds that can in one transaction, the others and what failed there each by itself."""
     waiting = list(job_ids)
-    if together and len(waiting) > 1:
-        waiting = _run_together(waiting, handlers, parts, together)
+    if len(waiting) > 1:
+        waiting = _run_together(waiting, parts)
     for job_id in waiting:
-        run_job(job_id, handlers, parts)
+        run_job(job_id, parts)
 
 
-def run_job(job_id: UUID, handlers: Mapping[JobKind, Handler], parts: WorkerParts) -> None:
+def run_job(job_id: UUID, parts: WorkerParts) -> None:
     """Do one job, if it is there to be done. Whatever goes wrong is written down and tried again later."""
     try:
         with parts.database.begin() as store:
@@ -80,36 +58,31 @@ def run_job(job_id: UUID, handlers: Mapping[JobKind, Handler], parts: WorkerPart
         _leave(job_id, error)
         return
     if job is not None:
-        _do(job, handlers, parts)
+        _do(job, parts)
 
 
-def _run_together(
-    job_ids: Sequence[UUID],
-    handlers: Mapping[JobKind, Handler],
-    parts: WorkerParts,
-    together: Mapping[JobKind, TogetherHandler],
-) -> list[UUID]:
+def _run_together(job_ids: Sequence[UUID], parts: WorkerParts) -> list[UUID]:
     """Do what can be done together, and what failed together alone; returns the jobs nobody has started yet."""
     token = new_id()
     try:
         with parts.database.begin() as store:
-            started = start_together(store, job_ids, kinds=list(together), token=token)
-        for kind, handler in together.items():
+            started = start_together(store, job_ids, kinds=list(TOGETHER), token=token)
+        for kind, handler in TOGETHER.items():
             jobs = [job for job in started if job.kind is kind]
             alone = _finish_together(kind, jobs, token, handler, parts) if jobs else set()
             for job in jobs:
                 if job.id in alone:
-                    _do(job, handlers, parts)
+                    _do(job, parts)
         unstarted = set(job_ids) - {job.id for job in started}
-        with parts.database.single() as store:
-            return still_due(store, list(unstarted))
+        with parts.database.read() as reader:
+            return still_due(reader, list(unstarted))
     except (Busy, Unavailable) as error:
         _leave(job_ids[0], error)
         return []
 
 
 def _finish_together(
-    kind: JobKind, jobs: Sequence[Job], token: UUID, handler: TogetherHandler, parts: WorkerParts
+    kind: AnyKind, jobs: Sequence[Job], token: UUID, handler: Callable[[WorkerParts], WriteAll], parts: WorkerParts
 ) -> set[UUID]:
     """Write the effects and ends of jobs in one transaction; returns those that are left to be done alone."""
     began = time.perf_counter()
@@ -117,20 +90,20 @@ def _finish_together(
         with parts.database.begin() as store:
             alone = finish_together(store, jobs, handler(parts), token=token)
     except Exception as error:  # noqa: BLE001 - whose fault it was shows when each is done alone
-        log.warning("jobs_failed_together", kind=kind.value, jobs=len(jobs), error=type(error).__name__)
+        log.warning("jobs_failed_together", kind=kind.name, jobs=len(jobs), error=type(error).__name__)
         return {job.id for job in jobs}
     took = time.perf_counter() - began
-    metrics.count_together(kind, done=len(jobs) - len(alone), took_s=took)
-    log.info("jobs_done_together", kind=kind.value, jobs=len(jobs), alone=len(alone), ms=round(took * 1000, 1))
+    metrics.count_together(kind.name, done=len(jobs) - len(alone), took_s=took)
+    log.info("jobs_done_together", kind=kind.name, jobs=len(jobs), alone=len(alone), ms=round(took * 1000, 1))
     return alone
 
 
-def _do(job: Job, handlers: Mapping[JobKind, Handler], parts: WorkerParts) -> None:
+def _do(job: Job, parts: WorkerParts) -> None:
     """Do a job that was started."""
-    known = {"job_id": str(job.id), "kind": job.kind.value, "request_id": job.request_id}
+    known = {"job_id": str(job.id), "kind": job.kind.name, "request_id": job.request_id}
     try:
-        with structlog.contextvars.bound_contextvars(**known), metrics.timed(job.kind) as outcome:
-            outcome.name = _act(job, handlers[job.kind], parts)
+        with structlog.contextvars.bound_contextvars(**known), metrics.timed(job.kind.name) as outcome:
+            outcome.name = _act(job, parts)
     except (Busy, Unavailable) as error:
         _leave(job.id, error)
 
@@ -140,10 +113,10 @@ def _leave(job_id: UUID, error: Exception) -> None:
     log.warning("job_left", job_id=str(job_id), error=type(error).__name__)
 
 
-def _act(job: Job, handler: Handler, parts: WorkerParts) -> str:
+def _act(job: Job, parts: WorkerParts) -> str:
     """Let the handler act and write the end of the job; returns the outcome's name."""
     try:
-        write = handler(job, parts)
+        write = HANDLERS[job.kind](job, parts)
         with parts.database.begin() as store:
             ours = finish(store, job, write)
     except Unfinished as unfinished:

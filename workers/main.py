@@ -12,7 +12,6 @@ from gateways.bell import actor_name
 from process.parts import worker_parts
 from telemetry.logs import configure_logging
 from workers.broker import worker_broker
-from workers.handlers import HANDLERS, TOGETHER
 from workers.jobs import run_jobs
 from workers.metrics_server import MetricsServer
 from workers.schedule import record_due, watch_sync
@@ -30,7 +29,7 @@ dramatiq.set_broker(broker)
 
 
 def _do(job_ids: list[str]) -> None:
-    run_jobs([UUID(job_id) for job_id in job_ids], HANDLERS, worker_parts(), together=TOGETHER)
+    run_jobs([UUID(job_id) for job_id in job_ids], worker_parts())
 
 
 for queue in Queue:

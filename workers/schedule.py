@@ -1,34 +1,26 @@
 """What is done by the clock. A tick each minute records the jobs of the current period; their keys make them unique."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
 from uuid import UUID
 
 from domain.operations.jobs import record_all
 from domain.operations.notices import BATCH, look_ahead
-from domain.operations.renewals import Page, record_page, record_resumptions
-from domain.rules.jobs import Job, JobKind, NewJob, Queue
+from domain.operations.renewals import DuePage, record_page, record_resumptions
+from domain.rules.job_kinds import KINDS
+from domain.rules.jobs import Job, NewJob, Queue
 from domain.units import UserId
 from process.parts import WorkerParts
 from workers.sweeper import sweep
-
-EVERY: Final = {
-    JobKind.EXPIRE_GIFTS: timedelta(minutes=1),
-    JobKind.EXPIRE_HOLDS: timedelta(minutes=1),
-    JobKind.ROLL_UP_USAGE: timedelta(minutes=2),
-    JobKind.AUDIT: timedelta(minutes=15),
-    JobKind.PRUNE: timedelta(hours=1),
-    JobKind.RECONCILE: timedelta(minutes=10),
-    JobKind.RECONCILE_OBJECTS: timedelta(days=1),
-    JobKind.ABANDONED: timedelta(hours=1),
-}
-"""Which kinds are recorded once per period of this length."""
 
 
 def record_due(parts: WorkerParts) -> list[Job]:
     """Record this period's jobs, ring for them, and sweep; returns the jobs that are new."""
     now = datetime.now(UTC)
-    wanted = [NewJob(kind=kind, key=f"{kind}:{_period(now, every):%Y-%m-%dT%H:%MZ}") for kind, every in EVERY.items()]
+    wanted = [
+        NewJob(kind=kind, key=f"{kind.name}:{_period(now, kind.every):%Y-%m-%dT%H:%MZ}", payload=kind.payload())
+        for kind in KINDS.values()
+        if kind.every is not None
+    ]
     with parts.database.begin() as store:
         fresh = record_all(store, wanted)
     parts.bell.ring(*fresh)
@@ -47,7 +39,7 @@ def watch_sync(parts: WorkerParts) -> None:
 def record_renewals(parts: WorkerParts, *, now: datetime) -> list[UUID]:
     """Record what is due, a page in a transaction, and ring for each page at once; returns the jobs that are new."""
     recorded: list[UUID] = []
-    page = Page(recorded=(), last=None)
+    page = DuePage(recorded=(), last=None)
     while True:
         with parts.database.begin() as store:
             page = record_page(store, after=page.last, now=now)

@@ -8,7 +8,7 @@ from dramatiq import Broker, Worker
 from dramatiq.middleware import Middleware
 
 from domain.errors import Busy, Unavailable
-from domain.store import jobs as job_rows
+from domain.operations.jobs import take_silent
 from process.parts import WorkerParts, worker_parts
 
 PAUSE_S: Final = 1.0
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 def sweep(parts: WorkerParts) -> int:
     """Ring again for a batch of due jobs that nobody started; returns how many."""
     with parts.database.begin() as store:
-        silent = job_rows.take_silent(store, most=BATCH)
+        silent = take_silent(store, most=BATCH)
     parts.bell.ring_ids(silent)
     return sum(len(ids) for ids in silent.values())
 

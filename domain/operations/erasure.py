@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from domain.errors import JobStateRefused
+from domain.rules.acts import Act, ActKind
 from domain.rules.addresses import comparable
-from domain.rules.operators import Act, ActKind
 from domain.store import Store, acts, users
 from domain.units import UserId
 

@@ -1,22 +1,24 @@
 """Gifts: create, redeem, take back, let expire. Each end locks the gift first, then the balance."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain.errors import GiftNotForYou, NotFound
 from domain.ids import new_id
 from domain.operations.jobs import record
 from domain.rules.addresses import comparable, same_mailbox
-from domain.rules.gift_codes import ALPHABET, RANDOM_LENGTH, parse_code, with_check
-from domain.rules.gifts import Gift, GiftStatus, NewGift, Redemption, check_is_active, check_is_not_own
+from domain.rules.gift_codes import ALPHABET, RANDOM_LENGTH, with_check
+from domain.rules.gifts import Gift, GiftStatus, NewGift, check_is_active, check_is_not_own
 from domain.rules.idempotency import ClientKey
-from domain.rules.jobs import JobKind, NewJob, Recorded
+from domain.rules.job_kinds import REDEEM, REDEEM_PENDING
+from domain.rules.job_payloads import GiftRedeemed, PendingGiftsRedeemed, RedeemGift, RedeemPendingGifts
+from domain.rules.jobs import NewJob, Recorded
 from domain.rules.ledger import Appended, Movement, Transaction, TransactionType
-from domain.store import Store, ledger
+from domain.store import Reader, Store, ledger
 from domain.store import gifts as rows
 from domain.units import Credits, UserId
 
@@ -63,21 +65,6 @@ def create_gift(store: Store, new: NewGift, *, key: ClientKey | None, now: datet
     return Created(gift=first, replayed=True)
 
 
-def look_up(store: Store, typed: str) -> Gift:
-    """Find a gift by its code, typed in any way a person types it.
-
-    Raises:
-        NotFound: there is none; the same for a code that cannot be one.
-    """
-    code = parse_code(typed)
-    return _existing(None if code is None else rows.by_code(store, code))
-
-
-def comparable_code(typed: str) -> str | None:
-    """Write a typed code so that two ways of typing it are one request; nothing if it cannot be a code."""
-    return parse_code(typed)
-
-
 def redeem_later(
     store: Store,
     *,
@@ -87,7 +74,7 @@ def redeem_later(
     source_app_id: str | None,
     key: ClientKey | None,
     request_id: str | None,
-) -> Recorded:
+) -> Recorded[RedeemGift, GiftRedeemed]:
     """Record the job that redeems a gift, once per gift and user, or per client's key.
 
     Who may redeem a gift never changes, so that is decided here; whether it still waits is decided by the job.
@@ -100,24 +87,21 @@ def redeem_later(
         OwnGift, GiftNotForYou: it is not for this user.
         KeyReused: the key came before, with another request.
     """
-    gift = look_up(store, typed)
+    gift = rows.get_by_code(store, typed)
     check_is_not_own(gift, user_id)
     if gift.target_email is not None and not same_mailbox(gift.target_email, email):
         raise GiftNotForYou
     new = NewJob(
-        kind=JobKind.REDEEM,
+        kind=REDEEM,
         key=key.job_key(user_id) if key else f"redeem:{gift.id}:{user_id}",
-        user_id=user_id,
-        payload={"giftId": str(gift.id), "sourceAppId": source_app_id},
+        payload=RedeemGift(user_id=user_id, gift_id=gift.id, source_app_id=source_app_id),
         request_hash=key.request_hash if key else None,
         request_id=request_id,
     )
     return record(store, new)
 
 
-def redeem(
-    store: Store, *, gift_id: UUID, user_id: UserId, source_app_id: str | None, now: datetime
-) -> Mapping[str, Any]:
+def redeem(store: Store, *, gift_id: UUID, user_id: UserId, source_app_id: str | None, now: datetime) -> GiftRedeemed:
     """Give a gift's credits to a user, once.
 
     Returns:
@@ -129,7 +113,7 @@ def redeem(
     gift = _existing(rows.lock(store, gift_id))
     earlier = rows.redemption_of(store, gift.id) if gift.status is GiftStatus.DEPLETED else None
     if earlier is not None and earlier.user_id == user_id:
-        return _told(gift, ledger.find(store, earlier.transaction_id))
+        return _redeemed(gift, ledger.get(store, earlier.transaction_id))
     check_is_not_own(gift, user_id)
     check_is_active(gift, now)
     given = ledger.append(store, _giving(gift, user_id, source_app_id), now=now).transaction
@@ -137,12 +121,12 @@ def redeem(
     rows.add_redemption(
         store, gift, user_id=user_id, transaction_id=given.id, source_app_id=source_app_id, now=given.created_at
     )
-    return _told(gift, given)
+    return _redeemed(gift, given)
 
 
 def redeem_pending_later(
     store: Store, *, user_id: UserId, email: str, key: ClientKey | None, request_id: str | None, now: datetime
-) -> Recorded:
+) -> Recorded[RedeemPendingGifts, PendingGiftsRedeemed]:
     """Record the job that redeems the gifts waiting for an e-mail address, which the caller has verified.
 
     Raises:
@@ -151,20 +135,19 @@ def redeem_pending_later(
     """
     waiting = rows.active_for(store, comparable(email), not_from=user_id, now=now, most=PENDING_MAX)
     new = NewJob(
-        kind=JobKind.REDEEM_PENDING,
+        kind=REDEEM_PENDING,
         key=key.job_key(user_id) if key else f"redeem-pending:{new_id()}",
-        user_id=user_id,
-        payload={"giftIds": [str(gift_id) for gift_id in waiting]},
+        payload=RedeemPendingGifts(user_id=user_id, gift_ids=tuple(waiting)),
         request_hash=key.request_hash if key else None,
         request_id=request_id,
     )
     return record(store, new)
 
 
-def pending_redeemed(store: Store, *, gift_ids: Sequence[UUID], user_id: UserId) -> Mapping[str, Any]:
+def pending_redeemed(reader: Reader, *, gift_ids: Sequence[UUID], user_id: UserId) -> PendingGiftsRedeemed:
     """Tell which of the gifts that waited for a user are the user's now. Read, not remembered: exact after a crash."""
-    count, total = rows.redeemed_among(store, gift_ids, user_id)
-    return {"redeemed": count, "totalCredits": total}
+    count, total = rows.redeemed_among(reader, gift_ids, user_id)
+    return PendingGiftsRedeemed(redeemed=count, total_credits=total)
 
 
 def cancel(store: Store, *, gift_id: UUID, creator_id: UserId, key: ClientKey | None, now: datetime) -> Cancelled:
@@ -195,25 +178,6 @@ def expire(store: Store, *, gift_id: UUID, now: datetime) -> bool:
     _return(store, gift, "Gift expired", key=None, now=now)
     rows.end(store, gift.id, GiftStatus.EXPIRED, now=now)
     return True
-
-
-def due_gifts(store: Store, *, now: datetime, behind: rows.Position | None, most: int) -> list[rows.Position]:
-    """Find a batch of gifts whose time is over, from behind one already seen."""
-    return rows.due(store, now=now, behind=behind, most=most)
-
-
-def created_gifts(
-    store: Store, *, user_id: UserId, limit: int, offset: int = 0, older_than: rows.Position | None = None
-) -> list[Gift]:
-    """Read the gifts a user has created, newest first."""
-    return rows.created_by(store, user_id, limit=limit, offset=offset, older_than=older_than)
-
-
-def received_gifts(
-    store: Store, *, user_id: UserId, limit: int, offset: int = 0, older_than: rows.Position | None = None
-) -> list[Redemption]:
-    """Read the gifts a user has redeemed, newest first."""
-    return rows.redeemed_by(store, user_id, limit=limit, offset=offset, older_than=older_than)
 
 
 def _new_code() -> str:
@@ -261,15 +225,15 @@ def _return(store: Store, gift: Gift, description: str, *, key: ClientKey | None
     return ledger.append(store, movement, now=now)
 
 
-def _told(gift: Gift, given: Transaction) -> Mapping[str, Any]:
-    return {
-        "success": True,
-        "credits": gift.total_credits,
-        "creditsReceived": gift.total_credits,
-        "newBalance": given.balance_after,
-        "message": gift.message,
-        "creatorName": gift.creator_name,
-    }
+def _redeemed(gift: Gift, given: Transaction) -> GiftRedeemed:
+    return GiftRedeemed(
+        success=True,
+        credits=gift.total_credits,
+        credits_received=gift.total_credits,
+        new_balance=given.balance_after,
+        message=gift.message,
+        creator_name=gift.creator_name,
+    )
 
 
 def _gift_of(transaction: Transaction) -> UUID:

@@ -50,18 +50,6 @@ def reserve(
     return hold_id, held
 
 
-def owner_of(store: Store, *, hold_id: UUID) -> UserId:
-    """Tell whose credits a hold holds.
-
-    Raises:
-        NotFound: there is no such hold.
-    """
-    owner = rows.owner_of(store, hold_id)
-    if owner is None:
-        raise NotFound("Reservation")
-    return owner
-
-
 def commit_hold(
     store: Store,
     *,
@@ -123,11 +111,6 @@ def expire(store: Store, *, hold_id: UUID, now: datetime) -> bool:
     _release(store, hold, "Reservation expired", key=None, now=now)
     rows.end(store, hold.id, HoldStatus.EXPIRED, now=now)
     return True
-
-
-def due_holds(store: Store, *, now: datetime, behind: rows.Position | None, most: int) -> list[rows.Position]:
-    """Find a batch of holds whose time is over, from behind one already seen."""
-    return rows.due(store, now=now, behind=behind, most=most)
 
 
 def _locked(store: Store, hold_id: UUID) -> Hold:

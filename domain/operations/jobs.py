@@ -8,26 +8,40 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.errors import JobStateRefused, KeyReused, NotFound, Refusal
-from domain.rules.jobs import STARTS_MAX, Job, JobKind, JobState, NewJob, Recorded, backoff
+from domain.rules.jobs import (
+    STARTS_MAX,
+    AnyKind,
+    AnyNewJob,
+    Job,
+    JobState,
+    NewJob,
+    P,
+    Queue,
+    R,
+    Recorded,
+    Result,
+    backoff,
+    stored_result,
+)
 from domain.store import Store
+from domain.store import job_execution as execution
 from domain.store import jobs as rows
-from domain.units import UserId
 
 KEEP_DONE: Final = timedelta(days=30)
 KEEP_OTHERS: Final = timedelta(days=180)
 PRUNE_BATCH: Final = 5_000
 
-Write = Callable[[Store], Mapping[str, Any]]
+Write = Callable[[Store], Result]
 """The effect of a job: writes through the store it is given, returns the job's result."""
 
-WriteAll = Callable[[Store, Sequence[Job]], Mapping[UUID, Mapping[str, Any]]]
+WriteAll = Callable[[Store, Sequence[Job]], Mapping[UUID, Result]]
 """The effects of many jobs in one transaction: returns the result of each job that it could do, by id.
 
 A job that it leaves out must be done alone.
 """
 
 
-def record(store: Store, new: NewJob) -> Recorded:
+def record(store: Store, new: NewJob[P, R]) -> Recorded[P, R]:
     """Record a job, once per key. A job that ended `rejected` or `failed` under this key is set to run again.
 
     Raises:
@@ -35,35 +49,20 @@ def record(store: Store, new: NewJob) -> Recorded:
     """
     fresh = rows.insert_new(store, new)
     if fresh is not None:
-        return Recorded(job=fresh, replayed=False)
+        return Recorded(job=fresh, kind=new.kind, replayed=False)
     job = rows.lock_by_key(store, new.key)
     if job.request_hash != new.request_hash:
         raise KeyReused
     if job.state in {JobState.REJECTED, JobState.FAILED}:
         rows.reopen(store, job.id)
         job = rows.lock_by_key(store, new.key)
-    return Recorded(job=job, replayed=True)
+    return Recorded(job=job, kind=new.kind, replayed=True)
 
 
-def record_all(store: Store, new: Sequence[NewJob]) -> list[Job]:
+def record_all(store: Store, new: Sequence[AnyNewJob]) -> list[Job]:
     """Record the jobs whose keys are new, and return those. Earlier ones are left alone, however they ended."""
     fresh = (rows.insert_new(store, job) for job in new)
     return [job for job in fresh if job is not None]
-
-
-def find_job(store: Store, job_id: UUID, *, owner: UserId | None) -> Job:
-    """Read a job.
-
-    Args:
-        owner: Who asks; `None` for services and admins, who see every job.
-
-    Raises:
-        NotFound: there is no such job, or it is not the owner's.
-    """
-    job = rows.by_id(store, job_id)
-    if job is None or (owner is not None and job.user_id != owner):
-        raise NotFound("Job")
-    return job
 
 
 def start(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
@@ -72,10 +71,10 @@ def start(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
     Returns:
         The job, or nothing if there is nothing to do. A job that killed its worker too often is parked here.
     """
-    job = rows.claim(store, job_id, token=token)
+    job = execution.claim(store, job_id, token=token)
     if job is not None and job.starts > STARTS_MAX:
         detail = f"Started {STARTS_MAX} times without an end: it seems to kill its worker"
-        rows.end(store, job.id, JobState.FAILED, problem=failure("job_killed_worker", detail))
+        execution.end(store, job.id, JobState.FAILED, problem=failure("job_killed_worker", detail))
         return None
     return job
 
@@ -89,17 +88,17 @@ def finish(store: Store, job: Job, write: Write) -> bool:
     if not _still_ours(store, job):
         return False
     result = write(store)
-    rows.end(store, job.id, JobState.DONE, result=result)
+    execution.end(store, job.id, JobState.DONE, result=stored_result(result))
     return True
 
 
-def start_together(store: Store, job_ids: Sequence[UUID], *, kinds: Sequence[JobKind], token: UUID) -> list[Job]:
+def start_together(store: Store, job_ids: Sequence[UUID], *, kinds: Sequence[AnyKind], token: UUID) -> list[Job]:
     """Start the jobs of these kinds that may be done together: those that were never started or tried before.
 
     Whatever went wrong with a job may have been its own doing, so from then on it is done alone, and takes no other
     down with it.
     """
-    return rows.claim_fresh(store, job_ids, kinds=kinds, token=token)
+    return execution.claim_fresh(store, job_ids, kinds=kinds, token=token)
 
 
 def finish_together(store: Store, jobs: Sequence[Job], write: WriteAll, *, token: UUID) -> set[UUID]:
@@ -108,28 +107,28 @@ def finish_together(store: Store, jobs: Sequence[Job], write: WriteAll, *, token
     Returns:
         The jobs that are left to be done alone. A job whose lease was lost is not among them: another start has it.
     """
-    leased = rows.lock_all_leased(store, [job.id for job in jobs], token=token)
+    leased = execution.lock_all_leased(store, [job.id for job in jobs], token=token)
     results = write(store, [job for job in jobs if job.id in leased]) if leased else {}
     if results:
-        rows.end_all(store, results)
+        execution.end_all(store, {job_id: stored_result(result) for job_id, result in results.items()})
     return leased - results.keys()
 
 
 def postpone(store: Store, job: Job, *, pause: timedelta) -> None:
     """Let a started job look again later, because what it waits for has not happened. That is no attempt."""
     if _still_ours(store, job):
-        rows.postpone(store, job.id, pause=pause)
+        execution.postpone(store, job.id, pause=pause)
 
 
-def still_due(store: Store, job_ids: Sequence[UUID]) -> list[UUID]:
-    """Tell which of these jobs are there to be started."""
-    return rows.still_due(store, job_ids) if job_ids else []
+def take_silent(store: Store, *, most: int) -> dict[Queue, list[UUID]]:
+    """Take due jobs whose bell nobody has heard, to ring it again; see `domain.store.job_execution.take_silent`."""
+    return execution.take_silent(store, most=most)
 
 
 def reject(store: Store, job: Job, refusal: Refusal) -> None:
     """End a started job with the refusal that its act met. That is an answer, not a failure."""
     if _still_ours(store, job):
-        rows.end(store, job.id, JobState.REJECTED, problem=problem_of(refusal))
+        execution.end(store, job.id, JobState.REJECTED, problem=problem_of(refusal))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +150,7 @@ def fail(store: Store, job: Job, failure_met: Failure) -> None:
     """Write down a failed try; the job rests and is tried again, or is `failed` when its tries are used up."""
     if not _still_ours(store, job):
         return
-    rows.add_attempt(
+    execution.add_attempt(
         store,
         job.id,
         worker=failure_met.worker,
@@ -161,11 +160,11 @@ def fail(store: Store, job: Job, failure_met: Failure) -> None:
     )
     made = job.attempts + 1
     # Not for secrets: jitter only spreads retries.
-    rows.rest(store, job.id, pause=backoff(made, jitter=random.random()), attempts_made=made)  # noqa: S311
+    execution.rest(store, job.id, pause=backoff(made, jitter=random.random()), attempts_made=made)  # noqa: S311
     if failure_met.final or made >= job.kind.attempts_max:
         # What went wrong stands in the attempts; users may read this.
         detail = "It cannot be done as it was asked for" if failure_met.final else f"It failed {made} times"
-        rows.end(store, job.id, JobState.FAILED, problem=failure("job_failed", detail))
+        execution.end(store, job.id, JobState.FAILED, problem=failure("job_failed", detail))
 
 
 def retry(store: Store, job_id: UUID) -> Job:
@@ -175,8 +174,9 @@ def retry(store: Store, job_id: UUID) -> Job:
         NotFound: there is no such job.
         JobStateRefused: it is done or discarded, which is for ever.
     """
-    job = find_job(store, job_id, owner=None)
-    job = rows.lock_by_key(store, job.key)
+    job = rows.lock(store, job_id)
+    if job is None:
+        raise NotFound("Job")
     match job.state:
         case JobState.REJECTED | JobState.FAILED:
             rows.reopen(store, job.id)
@@ -207,4 +207,4 @@ def failure(code: str, detail: str) -> dict[str, Any]:
 
 
 def _still_ours(store: Store, job: Job) -> bool:
-    return job.lease_token is not None and rows.lock_leased(store, job.id, token=job.lease_token)
+    return job.lease_token is not None and execution.lock_leased(store, job.id, token=job.lease_token)

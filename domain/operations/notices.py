@@ -4,12 +4,15 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from domain.rules.jobs import JobKind, NewJob
+from domain.rules.job_kinds import NOTIFY
+from domain.rules.job_payloads import Notified, Notify
+from domain.rules.jobs import NewJob
 from domain.rules.notices import Notice, NoticeKind
-from domain.rules.sync import NOTICE, Pause, Period, Subscription
+from domain.rules.renewals import Pause
+from domain.rules.sync import NOTICE, Period, Subscription
 from domain.store import Store
 from domain.store import jobs as job_rows
-from domain.store import sync as rows
+from domain.store import renewals as rows
 from domain.units import UserId
 
 BATCH: Final = 1_000
@@ -24,24 +27,24 @@ def look_ahead(store: Store, *, now: datetime) -> tuple[int, list[UUID]]:
         How many were looked at, and the jobs recorded.
     """
     near = rows.look_ahead(store, now=now, within=NOTICE, most=BATCH)
-    told = [
+    notices = [
         _job(
-            one.user_id,
-            one.period,
+            charge.user_id,
+            charge.period,
             Notice(
                 kind=NoticeKind.LOW_BALANCE,
-                required=one.amount,
-                available=one.available,
-                charge_at=one.charge_at,
+                required=charge.amount,
+                available=charge.available,
+                charge_at=charge.charge_at,
             ),
         )
-        for one in near
-        if one.available < one.amount
+        for charge in near
+        if charge.available < charge.amount
     ]
-    return len(near), job_rows.insert_many(store, told) if told else []
+    return len(near), job_rows.insert_many(store, notices) if notices else []
 
 
-def paused_notice(subscription: Subscription, pause: Pause) -> NewJob:
+def paused_notice(subscription: Subscription, pause: Pause) -> NewJob[Notify, Notified]:
     """Write the job that tells a user that sync is paused."""
     due_at = subscription.next_charge_at
     if due_at is None:
@@ -50,6 +53,13 @@ def paused_notice(subscription: Subscription, pause: Pause) -> NewJob:
     return _job(subscription.user_id, subscription.period, notice)
 
 
-def _job(user_id: UserId, period: Period, notice: Notice) -> NewJob:
+def _job(user_id: UserId, period: Period, notice: Notice) -> NewJob[Notify, Notified]:
     key = f"notify:{notice.kind.value}:{user_id}:{period.activation}:{period.number}"
-    return NewJob(kind=JobKind.NOTIFY, key=key, user_id=user_id, payload=notice.facts)
+    payload = Notify(
+        user_id=user_id,
+        notice=notice.kind,
+        required=notice.required,
+        available=notice.available,
+        charge_at=notice.charge_at,
+    )
+    return NewJob(kind=NOTIFY, key=key, payload=payload)

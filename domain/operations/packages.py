@@ -72,8 +72,3 @@ def change_package(store: Store, *, name: str, values: Mapping[str, Any], now: d
     if package is None:
         raise NotFound("Package")
     return package
-
-
-def all_packages(store: Store) -> list[Package]:
-    """Read all packages, on sale or not."""
-    return rows.all_packages(store, only_active=False)

@@ -1,20 +1,21 @@
 """Purchases: from the wish for a package to the credits in the ledger."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from domain.errors import NotFound, Parked
 from domain.ids import new_id
 from domain.operations.jobs import record
-from domain.operations.takebacks import level_credits
+from domain.operations.stripe_refunds import level_credits
 from domain.rules.idempotency import ClientKey
-from domain.rules.jobs import JobKind, NewJob, Recorded
+from domain.rules.job_kinds import PURCHASE
+from domain.rules.job_payloads import OpenPayment, PaymentOpened, Settled
+from domain.rules.jobs import NewJob, Recorded
 from domain.rules.ledger import Movement, TransactionType
 from domain.rules.purchases import (
-    Package,
     PaymentFact,
     PaymentOutcome,
     Purchase,
@@ -24,7 +25,7 @@ from domain.rules.purchases import (
     check_payment,
     next_status,
 )
-from domain.rules.takebacks import STRIPE_APP
+from domain.rules.stripe_refunds import STRIPE_APP
 from domain.store import Store, ledger
 from domain.store import packages as package_rows
 from domain.store import purchases as rows
@@ -36,7 +37,7 @@ class PurchaseStarted:
     """A recorded purchase and the job that will make its payment at Stripe."""
 
     purchase_id: UUID
-    recorded: Recorded
+    recorded: Recorded[OpenPayment, PaymentOpened]
 
 
 def start_purchase(
@@ -57,10 +58,9 @@ def start_purchase(
     """
     purchase_id = new_id()
     new = NewJob(
-        kind=JobKind.PURCHASE,
+        kind=PURCHASE,
         key=key.job_key(user_id) if key else f"purchase:{purchase_id}",
-        user_id=user_id,
-        payload={"purchaseId": str(purchase_id)},
+        payload=OpenPayment(user_id=user_id, purchase_id=purchase_id),
         request_hash=key.request_hash if key else None,
         request_id=request_id,
     )
@@ -71,23 +71,23 @@ def start_purchase(
             raise NotFound("Package")  # takes the job back with it; a repeated key never comes here
         back = redirects.of(purchase_id) if redirects else None
         rows.add(store, purchase_id, user_id=user_id, package=package, redirects=back, now=now)
-    return PurchaseStarted(purchase_id=UUID(recorded.job.payload["purchaseId"]), recorded=recorded)
+    return PurchaseStarted(purchase_id=recorded.payload.purchase_id, recorded=recorded)
 
 
-def attach_payment(store: Store, *, purchase_id: UUID, made: StripeObjects) -> Mapping[str, Any]:
+def attach_payment(store: Store, *, purchase_id: UUID, made: StripeObjects) -> PaymentOpened:
     """Write down what was made at Stripe for a purchase, and answer what the buyer needs to pay."""
     rows.attach(store, purchase_id, made)
-    purchase = get_purchase(store, purchase_id)
-    return {
-        "purchaseId": str(purchase.id),
-        "clientSecret": made.client_secret,
-        "amount": purchase.price_euro_cents,
-        "credits": purchase.credits,
-        "checkoutUrl": made.checkout_url,
-    }
+    purchase = rows.get(store, purchase_id)
+    return PaymentOpened(
+        purchase_id=purchase.id,
+        client_secret=made.client_secret,
+        amount=purchase.price_euro_cents,
+        credits=purchase.credits,
+        checkout_url=made.checkout_url,
+    )
 
 
-def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: datetime) -> Mapping[str, Any]:
+def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: datetime) -> Settled:
     """Let a fact about a payment change its purchase: credit it, once, when the money came.
 
     Any number of events may tell the same fact, in any order: the purchase's lock makes them queue, its status only
@@ -107,19 +107,19 @@ def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: d
     if status is not purchase.status:
         rows.set_status(store, purchase, status, payment_intent_id=payment.payment_intent_id, now=now)
     if payment.outcome is not PaymentOutcome.SUCCEEDED:
-        return {"purchaseId": str(purchase.id), "status": status.value}
+        return Settled(purchase_id=purchase.id, status=status)
     credited = ledger.append(store, _credit(purchase, payment), now=now)
     # A refund or dispute may have been told before the payment was.
     level = level_credits(store, purchase.id, now=now)
-    return {
-        "status": status.value,
-        **level,
-        "transactionId": str(credited.transaction.id),
-        "alreadyCredited": credited.replayed,
-    }
+    return msgspec.structs.replace(
+        level,
+        status=level.status or status,
+        transaction_id=credited.transaction.id,
+        already_credited=credited.replayed,
+    )
 
 
-def cancel_unpaid(store: Store, *, purchase_id: UUID, now: datetime) -> Mapping[str, Any]:
+def cancel_unpaid(store: Store, *, purchase_id: UUID, now: datetime) -> Settled:
     """Cancel a purchase for which nothing was made at Stripe. One that is paid after all completes all the same."""
     purchase = rows.lock(store, purchase_id)
     if purchase is None:
@@ -128,7 +128,7 @@ def cancel_unpaid(store: Store, *, purchase_id: UUID, now: datetime) -> Mapping[
     if needs_payment(purchase):
         status = next_status(status, PaymentOutcome.CANCELLED)
         rows.set_status(store, purchase, status, payment_intent_id=None, now=now)
-    return {"purchaseId": str(purchase_id), "status": status.value}
+    return Settled(purchase_id=purchase_id, status=status)
 
 
 def _credit(purchase: Purchase, payment: PaymentFact) -> Movement:
@@ -142,38 +142,6 @@ def _credit(purchase: Purchase, payment: PaymentFact) -> Movement:
         movement_key=f"purchase:{purchase.id}",
         metadata={"purchaseId": str(purchase.id), "paymentIntentId": payment.payment_intent_id},
     )
-
-
-def get_purchase(store: Store, purchase_id: UUID, *, owner: UserId | None = None) -> Purchase:
-    """Read a purchase.
-
-    Args:
-        owner: Who asks; `None` for the house itself.
-
-    Raises:
-        NotFound: there is no such purchase, or it is not the owner's.
-    """
-    purchase = rows.find(store, purchase_id)
-    if purchase is None or (owner is not None and purchase.user_id != owner):
-        raise NotFound("Purchase")
-    return purchase
-
-
-def purchase_of_payment(store: Store, payment_intent_id: str) -> UUID | None:
-    """Find the purchase that a PaymentIntent pays; nothing if it is not known here."""
-    return rows.of_payment(store, payment_intent_id)
-
-
-def purchases_of(
-    store: Store, *, user_id: UserId, limit: int, offset: int = 0, older_than: tuple[datetime, UUID] | None = None
-) -> list[Purchase]:
-    """Read a user's purchases, newest first; `older_than` continues behind one already seen."""
-    return rows.of_user(store, user_id, limit=limit, offset=offset, older_than=older_than)
-
-
-def packages_on_sale(store: Store) -> list[Package]:
-    """Read the packages that can be bought, in the order they are offered."""
-    return package_rows.all_packages(store, only_active=True)
 
 
 def needs_payment(purchase: Purchase) -> bool:

@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain.errors import Parked
 from domain.operations.jobs import record, record_all
-from domain.rules.jobs import Job, JobKind, NewJob
+from domain.rules.job_kinds import CANCEL, RECONCILE, RECONCILE_OBJECTS
+from domain.rules.job_payloads import CancelPurchase, ListAtStripe, Settled
+from domain.rules.jobs import AnyNewJob, Job, NewJob
 from domain.rules.purchases import PaymentFact, PaymentOutcome, check_payment, next_status
-from domain.rules.takebacks import PAID, TakebackState
-from domain.store import Store
+from domain.rules.stripe_refunds import PAID, TakebackState
+from domain.store import Reader, Store
 from domain.store import purchases as purchase_rows
-from domain.store import takebacks as takeback_rows
+from domain.store import stripe as stripe_rows
+from domain.store import stripe_refunds as takeback_rows
 
 OVERLAP: Final = timedelta(minutes=15)
 """How far a run looks back behind the newest event of the run before: Stripe may list an event a little late."""
@@ -25,27 +28,27 @@ ABANDONED_AFTER: Final = timedelta(hours=24)
 BATCH: Final = 200
 
 
-def events_since(store: Store, *, now: datetime) -> datetime:
+def events_since(reader: Reader, *, now: datetime) -> datetime:
     """Tell from when on the next run shall list Stripe's events."""
-    seen = takeback_rows.seen_until(store)
+    seen = stripe_rows.seen_until(reader)
     begin = now - FIRST_RUN if seen is None else seen - OVERLAP
     return max(begin, now - EVENTS_KEPT)
 
 
-def payment_differs(store: Store, payment: PaymentFact, *, livemode: bool) -> bool:
+def payment_differs(reader: Reader, payment: PaymentFact, *, livemode: bool) -> bool:
     """Tell whether a payment, as Stripe shows it now, says other than the database, or contradicts it."""
-    purchase = purchase_rows.find(store, payment.purchase_id)
+    purchase = purchase_rows.find(reader, payment.purchase_id)
     if purchase is None:
         return True
     try:
         check_payment(purchase, payment, livemode=livemode)
-        check_still_paid(store, payment)
+        check_still_paid(reader, payment)
     except Parked:
         return True
     return next_status(purchase.status, payment.outcome) is not purchase.status
 
 
-def check_still_paid(store: Store, payment: PaymentFact) -> None:
+def check_still_paid(reader: Reader, payment: PaymentFact) -> None:
     """Make sure that Stripe has the money of a purchase that was credited.
 
     Args:
@@ -54,14 +57,14 @@ def check_still_paid(store: Store, payment: PaymentFact) -> None:
     Raises:
         Parked: the purchase is credited, and Stripe says that it is not paid.
     """
-    purchase = purchase_rows.find(store, payment.purchase_id)
+    purchase = purchase_rows.find(reader, payment.purchase_id)
     if purchase is not None and purchase.status in PAID and payment.outcome is not PaymentOutcome.SUCCEEDED:
         raise Parked(f"Purchase {purchase.id} is credited, and its payment at Stripe is {payment.outcome.value}")
 
 
-def takeback_differs(store: Store, stripe_id: str, state: TakebackState) -> bool:
+def takeback_differs(reader: Reader, stripe_id: str, state: TakebackState) -> bool:
     """Tell whether a refund or dispute, as Stripe shows it now, is further than the database knows."""
-    known = takeback_rows.find(store, stripe_id)
+    known = takeback_rows.find(reader, stripe_id)
     return known is None or known.state.rank < state.rank
 
 
@@ -82,18 +85,18 @@ def request_reconciliation(store: Store, *, since: datetime | None, objects: boo
         since: From when on to list; nothing is 24 hours, or 30 days for objects.
         objects: Compare the objects themselves instead of listing events.
     """
-    kind = JobKind.RECONCILE_OBJECTS if objects else JobKind.RECONCILE
+    kind = RECONCILE_OBJECTS if objects else RECONCILE
     begin = since or now - (EVENTS_KEPT if objects else FIRST_RUN)
-    payload: dict[str, Any] = {"since": begin.isoformat(), "byHand": True}
-    return record(store, NewJob(kind=kind, key=f"{kind}:by-hand:{now.isoformat()}", payload=payload)).job
+    payload = ListAtStripe(since=begin, by_hand=True)
+    return record(store, NewJob(kind=kind, key=f"{kind.name}:by-hand:{now.isoformat()}", payload=payload)).job
 
 
-def end_listing(store: Store, *, newest: datetime | None, following: Sequence[NewJob]) -> list[Job]:
+def end_listing(store: Store, *, newest: datetime | None, following: Sequence[AnyNewJob]) -> list[Job]:
     """End a part of a listing: record the job that goes on, or move the cursor when all has been listed."""
     if newest is not None and not following:
-        takeback_rows.move_cursor(store, newest)
+        stripe_rows.move_cursor(store, newest)
     return record_all(store, following)
 
 
-def _cancellation(purchase_id: UUID, day: str) -> NewJob:
-    return NewJob(kind=JobKind.CANCEL, key=f"{day}:{purchase_id}", payload={"purchaseId": str(purchase_id)})
+def _cancellation(purchase_id: UUID, day: str) -> NewJob[CancelPurchase, Settled]:
+    return NewJob(kind=CANCEL, key=f"{day}:{purchase_id}", payload=CancelPurchase(purchase_id=purchase_id))

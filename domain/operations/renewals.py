@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from domain.errors import Unfinished
@@ -11,13 +11,18 @@ from domain.ids import new_id
 from domain.operations.jobs import record
 from domain.operations.notices import paused_notice
 from domain.rules.idempotency import ClientKey
-from domain.rules.jobs import Job, JobKind, NewJob, Recorded
+from domain.rules.job_kinds import CHARGE_RECURRING, RENEW, RESUME
+from domain.rules.job_payloads import RecurringCharged, RenewSync, ResumeSync, SyncRenewed
+from domain.rules.jobs import Job, NewJob, NoPayload, Recorded
 from domain.rules.ledger import Movement, TransactionType
-from domain.rules.sync import SYNC_APP, Charge, Decision, LeaveAlone, Pause, Period, Reason, Subscription, renewal
-from domain.store import Store, ledger, waves
+from domain.rules.renewals import Charge, Decision, LeaveAlone, Pause, Reason, renewal
+from domain.rules.sync import SYNC_APP, Period, Subscription
+from domain.store import Reader, Store, ledger
+from domain.store import balances as balance_rows
 from domain.store import jobs as job_rows
-from domain.store import sync as rows
-from domain.store.sync import Due, Renewed
+from domain.store import renewals as rows
+from domain.store import sync as subscription_rows
+from domain.store.renewals import Due, Renewed
 from domain.units import UserId
 
 PAGE: Final = 1_000
@@ -28,14 +33,14 @@ LOOK_AGAIN_S: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class DuePage:
     """A page of what is due: the jobs recorded for it, and its last row while there may be more."""
 
     recorded: Sequence[UUID]
     last: Due | None
 
 
-def record_page(store: Store, *, after: Due | None, now: datetime) -> Page:
+def record_page(store: Store, *, after: Due | None, now: datetime) -> DuePage:
     """Record a renewal for each subscription of a page of what is due; those that have one keep it.
 
     Any number of callers at once record each period once: the job's key is unique.
@@ -43,16 +48,17 @@ def record_page(store: Store, *, after: Due | None, now: datetime) -> Page:
     due = rows.due_page(store, now=now, after=after, most=PAGE)
     new = [
         NewJob(
-            kind=JobKind.RENEW,
-            key=rows.renewal_key(one.user_id, one.period),
-            user_id=one.user_id,
-            payload=one.period.payload,
+            kind=RENEW,
+            key=rows.renewal_key(renewal.user_id, renewal.period),
+            payload=RenewSync(
+                user_id=renewal.user_id, activation=renewal.period.activation, period=renewal.period.number
+            ),
         )
-        for one in due
-        if not one.is_recorded
+        for renewal in due
+        if not renewal.is_recorded
     ]
     recorded = job_rows.insert_many(store, new) if new else []
-    return Page(recorded=recorded, last=due[-1] if len(due) == PAGE else None)
+    return DuePage(recorded=recorded, last=due[-1] if len(due) == PAGE else None)
 
 
 def record_resumptions(store: Store, *, after: UserId) -> tuple[list[UUID], UserId | None]:
@@ -61,12 +67,12 @@ def record_resumptions(store: Store, *, after: UserId) -> tuple[list[UUID], User
     Returns:
         The jobs that are new, and the last user while there may be more.
     """
-    found = rows.resumable_page(store, after=after, most=PAGE)
+    found = subscription_rows.resumable_page(store, after=after, most=PAGE)
     new = [
         NewJob(
-            kind=JobKind.RESUME,
+            kind=RESUME,
             key=f"resume:{user_id}:{period.activation}:{period.number}",
-            user_id=user_id,
+            payload=ResumeSync(user_id=user_id),
         )
         for user_id, period in found
     ]
@@ -74,9 +80,7 @@ def record_resumptions(store: Store, *, after: UserId) -> tuple[list[UUID], User
     return recorded, found[-1][0] if len(found) == PAGE else None
 
 
-def renew_together(
-    store: Store, jobs: Sequence[Job], *, notices: bool, now: datetime
-) -> Mapping[UUID, Mapping[str, Any]]:
+def renew_together(store: Store, jobs: Sequence[Job], *, notices: bool, now: datetime) -> Mapping[UUID, SyncRenewed]:
     """Renew many subscriptions in one transaction: lock, look, decide for each, write all.
 
     A user whose subscription or balance somebody else has locked at this moment is left out, and so done alone: the
@@ -88,32 +92,39 @@ def renew_together(
     Returns:
         The result of each renewal that was decided, by job.
     """
-    asked = {job.id: (job.user_id, Period.of_payload(job.payload)) for job in jobs if job.user_id}
-    user_ids = sorted({user_id for user_id, _ in asked.values()})
+    payloads = {job.id: RENEW.read_payload(job) for job in jobs}
+    user_ids = sorted({payload.user_id for payload in payloads.values()})
     subscriptions = rows.lock_free(store, user_ids)
-    balances = ledger.lock_balances(store, list(subscriptions), wait=False)
+    balances = balance_rows.lock_balances(store, list(subscriptions), wait=False)
     decided = {
-        job_id: renewal(subscriptions[user_id], period=period, balance=balances[user_id], now=now)
-        for job_id, (user_id, period) in asked.items()
-        if user_id in balances
+        job_id: renewal(
+            subscriptions[payload.user_id],
+            period=payload.renewed_period,
+            balance=balances[payload.user_id],
+            now=now,
+        )
+        for job_id, payload in payloads.items()
+        if payload.user_id in balances
     }
-    by_user = {asked[job_id][0]: (job_id, decision) for job_id, decision in decided.items() if not _is_late(decision)}
+    by_user = {
+        payloads[job_id].user_id: (job_id, decision) for job_id, decision in decided.items() if not _is_late(decision)
+    }
     changed = [(subscriptions[user_id], *by_user[user_id]) for user_id in sorted(by_user)]
     charges = _charge(store, [(one, decision) for one, _, decision in changed], now=now)
     _move_on(store, [(one, decision) for one, _, decision in changed], notices=notices, now=now)
-    return {job_id: _result(decision, charges.get(asked[job_id][0])) for job_id, decision in decided.items()}
+    return {job_id: _result(decision, charges.get(payloads[job_id].user_id)) for job_id, decision in decided.items()}
 
 
-def renew(store: Store, *, user_id: UserId, period: Period, notices: bool, now: datetime) -> Mapping[str, Any]:
+def renew(store: Store, *, user_id: UserId, period: Period, notices: bool, now: datetime) -> SyncRenewed:
     """Renew one subscription, waiting for whoever is at it.
 
     Args:
         period: What the renewal was recorded for; a subscription that went on since is left alone.
         notices: Record a notice if sync is paused.
     """
-    subscription = rows.lock(store, user_id)
-    ledger.open_balance(store, user_id, now=now)
-    balance = ledger.lock_balances(store, [user_id], wait=True)[user_id]
+    subscription = subscription_rows.lock(store, user_id)
+    balance_rows.open_balance(store, user_id, now=now)
+    balance = balance_rows.lock_balances(store, [user_id], wait=True)[user_id]
     decision = renewal(subscription, period=period, balance=balance, now=now)
     if subscription is None or _is_late(decision):
         return _result(decision, None)
@@ -122,7 +133,7 @@ def renew(store: Store, *, user_id: UserId, period: Period, notices: bool, now: 
     return _result(decision, charges.get(user_id))
 
 
-def run_later(store: Store, *, key: ClientKey | None, request_id: str | None) -> Recorded:
+def run_later(store: Store, *, key: ClientKey | None, request_id: str | None) -> Recorded[NoPayload, RecurringCharged]:
     """Record a run that renews all that is due now, or join the one that is under way.
 
     The run's row is locked while a caller joins: it can end only afterwards, and looks for what is due before it does.
@@ -130,19 +141,20 @@ def run_later(store: Store, *, key: ClientKey | None, request_id: str | None) ->
     Raises:
         KeyReused: the key came before, with another request.
     """
-    running = waves.lock_running(store) if key is None else None
+    running = rows.lock_running(store) if key is None else None
     if running is not None:
-        return Recorded(job=running, replayed=True)
+        return Recorded(job=running, kind=CHARGE_RECURRING, replayed=True)
     new = NewJob(
-        kind=JobKind.CHARGE_RECURRING,
-        key=key.job_key(UserId("")) if key else f"charge_recurring:{new_id()}",
+        kind=CHARGE_RECURRING,
+        key=key.job_key(UserId("")) if key else f"{CHARGE_RECURRING.name}:{new_id()}",
+        payload=NoPayload(),
         request_hash=key.request_hash if key else None,
         request_id=request_id,
     )
     return record(store, new)
 
 
-def end_run(store: Store, *, began_at: datetime, now: datetime) -> Mapping[str, Any]:
+def end_run(store: Store, *, began_at: datetime, now: datetime) -> RecurringCharged:
     """Tell what came of a run.
 
     Returns:
@@ -152,20 +164,20 @@ def end_run(store: Store, *, began_at: datetime, now: datetime) -> Mapping[str, 
     Raises:
         Unfinished: something is due that has not been tried.
     """
-    if waves.has_untried(store) or _has_unrecorded(store, now=now):
+    if rows.has_untried(store) or _has_unrecorded(store, now=now):
         raise Unfinished(pause_s=LOOK_AGAIN_S)
-    tally = waves.tally(store, since=began_at)
-    return {
-        "charged": tally.charged,
-        "paused": tally.paused,
-        "errors": tally.errors,
-        "total": tally.charged + tally.paused + tally.errors,
-    }
+    tally = rows.tally(store, since=began_at)
+    return RecurringCharged(
+        charged=tally.charged,
+        paused=tally.paused,
+        errors=tally.errors,
+        total=tally.charged + tally.paused + tally.errors,
+    )
 
 
-def _has_unrecorded(store: Store, *, now: datetime) -> bool:
+def _has_unrecorded(reader: Reader, *, now: datetime) -> bool:
     after: Due | None = None
-    while due := rows.due_page(store, now=now, after=after, most=PAGE):
+    while due := rows.due_page(reader, now=now, after=after, most=PAGE):
         if not all(one.is_recorded for one in due):
             return True
         after = due[-1]
@@ -197,7 +209,8 @@ def _movement(subscription: Subscription, charge: Charge) -> Movement:
         description=f"Cloud Sync: {subscription.interval.value}",
         movement_key=subscription.period.movement_key,
         metadata={
-            **subscription.period.payload,
+            "activation": subscription.period.activation,
+            "period": subscription.period.number,
             "interval": subscription.interval.value,
             "dueAt": due_at.isoformat() if due_at else None,
         },
@@ -234,11 +247,11 @@ def _renewed(subscription: Subscription, decision: Decision, *, now: datetime) -
             )
 
 
-def _result(decision: Decision, transaction_id: UUID | None) -> Mapping[str, Any]:
+def _result(decision: Decision, transaction_id: UUID | None) -> SyncRenewed:
     match decision:
         case Charge():
-            return {"outcome": "charged", "transactionId": str(transaction_id)}
+            return SyncRenewed(outcome="charged", transaction_id=transaction_id)
         case Pause():
-            return {"outcome": "paused", "required": decision.required, "available": decision.available}
+            return SyncRenewed(outcome="paused", required=decision.required, available=decision.available)
         case LeaveAlone():
-            return {"outcome": "left_alone", "reason": decision.reason.value}
+            return SyncRenewed(outcome="left_alone", reason=decision.reason.value)

@@ -1,57 +1,25 @@
 """Sync, as users and administrators switch it. A user's act locks the subscription: it wins over any renewal."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from domain.errors import InsufficientCredits, NotFound, SyncAlreadyActive, SyncGifted, SyncNotActive
 from domain.ids import new_id
 from domain.operations.jobs import record
 from domain.rules.idempotency import ClientKey
-from domain.rules.jobs import JobKind, NewJob, Recorded
+from domain.rules.job_kinds import ACTIVATE
+from domain.rules.job_payloads import ActivateSync, SyncActivated, SyncResumed
+from domain.rules.jobs import NewJob, Recorded
 from domain.rules.ledger import Movement, TransactionType
-from domain.rules.sync import SYNC_APP, Interval, Subscription, first_charge
+from domain.rules.renewals import first_charge
+from domain.rules.sync import SYNC_APP, Interval, Subscription
 from domain.store import Store, ledger
 from domain.store import sync as rows
-from domain.units import Credits, UserId
-
-
-@dataclass(frozen=True, kw_only=True)
-class Forecast:
-    """The next charge, and whether the balance of this moment covers it."""
-
-    at: datetime
-    amount: Credits
-    covered: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Status:
-    """A user's subscription, if there is one, and what it will cost next."""
-
-    subscription: Subscription | None
-    next_charge: Forecast | None
-
-
-def status(store: Store, *, user_id: UserId) -> Status:
-    """Read a user's sync."""
-    subscription, available = rows.find_with_balance(store, user_id)
-    forecast = None
-    if subscription and subscription.active and not subscription.is_gifted and subscription.next_charge_at:
-        covered = available >= subscription.amount
-        forecast = Forecast(at=subscription.next_charge_at, amount=subscription.amount, covered=covered)
-    return Status(subscription=subscription, next_charge=forecast)
-
-
-def gate(store: Store, *, user_id: UserId) -> rows.Gate:
-    """Read whether a user may sync, as cheaply as can be."""
-    return rows.gate(store, user_id)
+from domain.units import UserId
 
 
 def activate_later(
     store: Store, *, user_id: UserId, interval: Interval, key: ClientKey | None, request_id: str | None
-) -> Recorded:
+) -> Recorded[ActivateSync, SyncActivated]:
     """Record that a user wants sync, once per key; a worker charges and activates.
 
     Raises:
@@ -59,10 +27,9 @@ def activate_later(
         KeyReused: the key came before, with another request.
     """
     new = NewJob(
-        kind=JobKind.ACTIVATE,
+        kind=ACTIVATE,
         key=key.job_key(user_id) if key else f"activate:{new_id()}",
-        user_id=user_id,
-        payload={"interval": interval.value},
+        payload=ActivateSync(user_id=user_id, interval=interval),
         request_hash=key.request_hash if key else None,
         request_id=request_id,
     )
@@ -72,7 +39,7 @@ def activate_later(
     return recorded
 
 
-def activate(store: Store, *, user_id: UserId, interval: Interval, now: datetime) -> Mapping[str, Any]:
+def activate(store: Store, *, user_id: UserId, interval: Interval, now: datetime) -> SyncActivated:
     """Charge a user's first period and make the subscription active: the anchor is now.
 
     Any number of calls at once queue at the subscription's lock; the first charges, the others are refused.
@@ -110,27 +77,33 @@ def activate(store: Store, *, user_id: UserId, interval: Interval, now: datetime
         period=0,
         looked_ahead=False,
     )
-    return {
-        "interval": interval.value,
-        "nextChargeAt": next_at.isoformat(),
-        "amountCharged": interval.price,
-        "transactionId": str(charged.transaction.id),
-    }
+    return SyncActivated(
+        interval=interval,
+        next_charge_at=next_at,
+        amount_charged=interval.price,
+        transaction_id=charged.transaction.id,
+    )
 
 
-def resume(store: Store, *, user_id: UserId, now: datetime) -> Mapping[str, Any]:
+def resume(store: Store, *, user_id: UserId, now: datetime) -> SyncResumed:
     """Activate a paused subscription again, if its user still wants that and can pay; else leave it as it is."""
     subscription = rows.lock(store, user_id)
     waits = subscription and subscription.auto_resume and subscription.paused_at and not subscription.active
     if not subscription or not waits or subscription.is_gifted:
-        return {"resumed": False}
+        return SyncResumed(resumed=False)
     try:
         activated = activate(store, user_id=user_id, interval=subscription.interval, now=now)
     except InsufficientCredits:
         # Spent again meanwhile. The next period has a job key of its own: the user is looked at again.
         rows.change(store, user_id, now=now, period=rows.next_period())
-        return {"resumed": False}
-    return {"resumed": True, **activated}
+        return SyncResumed(resumed=False)
+    return SyncResumed(
+        resumed=True,
+        interval=activated.interval,
+        next_charge_at=activated.next_charge_at,
+        amount_charged=activated.amount_charged,
+        transaction_id=activated.transaction_id,
+    )
 
 
 def deactivate(store: Store, *, user_id: UserId, now: datetime) -> None:

@@ -1,9 +1,7 @@
-"""Usage statistics: counting the ledger, and reading what was counted."""
+"""Usage statistics: counting the ledger."""
 
-from datetime import date
 from typing import Final
 
-from domain.rules.usage import GroupBy, Usage
 from domain.store import Store
 from domain.store import usage as rows
 from domain.units import UserId
@@ -25,11 +23,3 @@ def count_usage(store: Store, *, after: UserId) -> UserId | None:
         return None
     rows.count_up(store, users, most_each=TRANSACTIONS_EACH)
     return users[-1]
-
-
-def usage_of(store: Store, *, user_id: UserId, from_day: date, to_day: date, group_by: GroupBy) -> list[Usage]:
-    """Sum up what a user spent on the UTC days from `from_day` to before `to_day`.
-
-    What has not been counted yet is added from the ledger, so the sums are exact at any moment.
-    """
-    return rows.read(store, user_id, from_day=from_day, to_day=to_day, group_by=group_by)

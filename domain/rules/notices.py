@@ -31,23 +31,13 @@ class Notice:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """The notice as JSON; `of_facts` reads it back."""
+        """The notice as JSON."""
         return {
             "notice": self.kind.value,
             "required": self.required,
             "available": self.available,
             "chargeAt": self.charge_at.astimezone(UTC).isoformat(),
         }
-
-    @classmethod
-    def of_facts(cls, facts: Mapping[str, Any]) -> "Notice":
-        """Read a notice out of a job's facts."""
-        return cls(
-            kind=NoticeKind(facts["notice"]),
-            required=facts["required"],
-            available=facts["available"],
-            charge_at=datetime.fromisoformat(facts["chargeAt"]),
-        )
 
 
 _SUBJECTS: Final = {

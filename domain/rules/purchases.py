@@ -97,6 +97,22 @@ class StripeObjects:
     checkout_url: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class StripeRequest:
+    """Which idempotency key to use at Stripe for an object that is wanted once.
+
+    Attributes:
+        generation: Counts the keys; the key is made from the subject and this number.
+        first_at: When the key of this generation was first used.
+        is_doubtful: The key of this generation no longer protects: look for the object before using the next key.
+    """
+
+    subject: str
+    generation: int
+    first_at: datetime
+    is_doubtful: bool
+
+
 class PaymentOutcome(StrEnum):
     """What Stripe says about the payment of a purchase. `waiting` is on its way, or waits for the buyer."""
 

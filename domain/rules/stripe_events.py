@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from domain.rules.jobs import JobKind, NewJob
+from domain.rules.job_kinds import STRIPE_EVENT
+from domain.rules.job_payloads import Settled, StripeEvent
+from domain.rules.jobs import NewJob
 
 
-def event_job(event: Mapping[str, Any], *, request_id: str | None = None) -> NewJob:
+def event_job(event: Mapping[str, Any], *, request_id: str | None = None) -> NewJob[StripeEvent, Settled]:
     """Make the job of an event: one for each event id, whether a webhook or a list told it.
 
     Args:
         event: An Event object of Stripe's API, as JSON.
     """
     return NewJob(
-        kind=JobKind.STRIPE_EVENT, key=f"stripe:{event['id']}", payload={"event": event}, request_id=request_id
+        kind=STRIPE_EVENT, key=f"stripe:{event['id']}", payload=StripeEvent(event=dict(event)), request_id=request_id
     )

@@ -1,16 +1,9 @@
-"""Cloud Sync: what it costs, when it is charged, and what a renewal does to a subscription.
+"""Cloud Sync: intervals, what they cost, and subscriptions. When they are charged stands in `renewals`."""
 
-Periods end at the anchor plus whole months, clamped to the month, in UTC: 31 January, 29 February, 31 March. They are
-counted from the anchor, never from the previous date or from now, so a late run does not drift.
-"""
-
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
-
-from dateutil.relativedelta import relativedelta
+from typing import Final
 
 from domain.units import Credits, UserId
 
@@ -68,16 +61,6 @@ class Period:
         """The key of the ledger row that charges this period."""
         return f"sync:{self.activation}:{self.number}"
 
-    @property
-    def payload(self) -> Mapping[str, Any]:
-        """The period as a job's facts."""
-        return {"activation": self.activation, "period": self.number}
-
-    @classmethod
-    def of_payload(cls, payload: Mapping[str, Any]) -> "Period":
-        """Read a period out of a job's facts."""
-        return cls(activation=payload["activation"], number=payload["period"])
-
 
 @dataclass(frozen=True, kw_only=True)
 class Subscription:
@@ -104,92 +87,32 @@ class Subscription:
     period: Period
     auto_resume: bool
 
-    def is_due(self, now: datetime) -> bool:
-        """Tell whether the paid period has ended."""
-        return self.next_charge_at is not None and self.next_charge_at <= now
-
 
 @dataclass(frozen=True, kw_only=True)
-class Charge:
-    """The period is paid, and the next one ends at `next_charge_at`."""
+class Forecast:
+    """The next charge, and whether the balance of this moment covers it."""
 
+    at: datetime
     amount: Credits
-    next_charge_at: datetime
+    covered: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pause:
-    """The balance does not cover the period: sync stops until the user can pay."""
+class Status:
+    """A user's subscription, if there is one, and what it will cost next."""
 
-    required: Credits
-    available: Credits
-
-
-class Reason(StrEnum):
-    """Why a renewal changes nothing."""
-
-    SUPERSEDED = "superseded"
-    INACTIVE = "inactive"
-    GIFTED = "gifted"
-    NOT_DUE = "not_due"
+    subscription: Subscription | None
+    next_charge: Forecast | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class LeaveAlone:
-    """There is nothing to charge, or not any more."""
-
-    reason: Reason
-
-
-Decision = Charge | Pause | LeaveAlone
-
-
-def renewal(subscription: Subscription | None, *, period: Period, balance: Credits, now: datetime) -> Decision:
-    """Decide what a renewal does.
+def status_of(subscription: Subscription | None, *, available: Credits) -> Status:
+    """Tell what a user has of sync, and what it will cost next.
 
     Args:
-        subscription: As it is now, locked; `None` if it is gone.
-        period: What the renewal was recorded for.
-        balance: What the user has, locked.
+        available: The user's balance.
     """
-    if subscription is None or subscription.period != period:
-        return LeaveAlone(reason=Reason.SUPERSEDED)
-    if subscription.is_gifted:
-        return LeaveAlone(reason=Reason.GIFTED)
-    if not subscription.active:
-        return LeaveAlone(reason=Reason.INACTIVE)
-    due_at = subscription.next_charge_at
-    if due_at is None or due_at > now:
-        return LeaveAlone(reason=Reason.NOT_DUE)
-    if balance < subscription.amount:
-        return Pause(required=subscription.amount, available=balance)
-    next_at = next_charge(anchor=subscription.anchor_at or due_at, due=due_at, interval=subscription.interval, now=now)
-    return Charge(amount=subscription.amount, next_charge_at=next_at)
-
-
-def first_charge(*, anchor: datetime, interval: Interval) -> datetime:
-    """Tell when the period that begins at the anchor ends."""
-    return _boundary(anchor, interval.months)
-
-
-def next_charge(*, anchor: datetime, due: datetime, interval: Interval, now: datetime) -> datetime:
-    """Tell when the period that follows `due` ends: the first boundary in the future, whole intervals after `due`.
-
-    After an outage the boundaries in between are passed over: one period is charged, however many went by.
-    """
-    step = interval.months
-    months = _months(anchor, due) + step
-    months += max(_months(anchor, now) - months, 0) // step * step
-    while _boundary(anchor, months) <= now:
-        months += step
-    return _boundary(anchor, months)
-
-
-def _boundary(anchor: datetime, months: int) -> datetime:
-    return anchor.astimezone(UTC) + relativedelta(months=months)
-
-
-def _months(anchor: datetime, moment: datetime) -> int:
-    """Count calendar months; a boundary clamped to the end of a short month still counts as that month's."""
-    first, last = anchor.astimezone(UTC), moment.astimezone(UTC)
-    return (last.year - first.year) * 12 + last.month - first.month
+    if subscription is None or not subscription.active or subscription.is_gifted or not subscription.next_charge_at:
+        return Status(subscription=subscription, next_charge=None)
+    covered = available >= subscription.amount
+    forecast = Forecast(at=subscription.next_charge_at, amount=subscription.amount, covered=covered)
+    return Status(subscription=subscription, next_charge=forecast)

@@ -3,6 +3,6 @@
 The only place with SQLAlchemy. Operations get a `Store`, one transaction, and pass it on.
 """
 
-from domain.store.database import Database, Store, UnfitDatabase
+from domain.store.database import Database, Reader, Store, UnfitDatabase
 
-__all__ = ["Database", "Store", "UnfitDatabase"]
+__all__ = ["Database", "Reader", "Store", "UnfitDatabase"]

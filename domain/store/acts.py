@@ -3,12 +3,32 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Column, DateTime, Index, Row, Table, Text, Uuid, insert, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.ids import new_id
-from domain.rules.operators import Act, ActKind, Progress
-from domain.store.act_tables import acts
-from domain.store.database import Store
+from domain.rules.acts import Act, ActKind
+from domain.rules.job_repair import Progress
+from domain.store.database import Reader, Store
+from domain.store.schema import metadata
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("act", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("job_id", Uuid),
+    Column("run_id", Uuid),
+    Column("user_id", Text),
+    Column("facts", JSONB(none_as_null=True), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("acts_job", "job_id", postgresql_where=text("job_id IS NOT NULL")),
+    Index("acts_run", "run_id", postgresql_where=text("run_id IS NOT NULL")),
+    Index("acts_at", text("at DESC")),
+    schema="jobs",
+)
 
 
 def add(store: Store, done: Sequence[Act]) -> None:
@@ -31,21 +51,21 @@ def add(store: Store, done: Sequence[Act]) -> None:
         store.run(insert(acts), rows)
 
 
-def latest(store: Store, *, limit: int) -> list[Act]:
+def latest(reader: Reader, *, limit: int) -> list[Act]:
     """Read the latest acts of people, newest first; the single retries of a run are left out."""
     wanted = select(acts).where(acts.c.run_id.is_(None)).order_by(acts.c.at.desc()).limit(limit)
-    return [_act(row) for row in store.run(wanted)]
+    return [_act(row) for row in reader.run(wanted)]
 
 
-def of_job(store: Store, job_id: UUID) -> list[Act]:
+def of_job(reader: Reader, job_id: UUID) -> list[Act]:
     """Read what was done with a job, newest first."""
     about = acts.c.job_id == job_id
-    return [_act(row) for row in store.run(select(acts).where(about).order_by(acts.c.at.desc()).limit(100))]
+    return [_act(row) for row in reader.run(select(acts).where(about).order_by(acts.c.at.desc()).limit(100))]
 
 
-def progress(store: Store, run_id: UUID) -> Progress:
+def progress(reader: Reader, run_id: UUID) -> Progress:
     """Count what a run has retried, and what came of it."""
-    row = store.run(
+    row = reader.run(
         text("""
             SELECT count(*) AS retried,
                    count(*) FILTER (WHERE j.state <> 'pending' OR j.attempts > 0) AS tried,

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from domain.rules.bookkeeping import Period, Standing
-from domain.store.database import Store
+from domain.store.database import Reader
 
 PAGE: Final = 5_000
 
@@ -50,34 +50,34 @@ ORDER BY coalesce(completed_at, created_at), id
 """)
 
 
-def read_period(store: Store, *, begin: datetime, end: datetime) -> Period:
+def read_period(reader: Reader, *, begin: datetime, end: datetime) -> Period:
     """Read the standings at both ends, and what moved in between."""
-    moved = list(store.run(_MOVED, {"begin": begin, "end": end}))
+    moved = list(reader.run(_MOVED, {"begin": begin, "end": end}))
     return Period(
-        opening=_standing(store, begin),
-        closing=_standing(store, end),
+        opening=_standing(reader, begin),
+        closing=_standing(reader, end),
         came={row.type: row.came for row in moved if row.came},
         went={row.type: row.went for row in moved if row.went},
     )
 
 
-def ledger_rows(store: Store, *, begin: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+def ledger_rows(reader: Reader, *, begin: datetime, end: datetime) -> Iterator[dict[str, Any]]:
     """Read the transactions of the period, by user and in their order, a page at a time."""
     user_id, seq = "", 0
     while True:
         values = {"begin": begin, "end": end, "user_id": user_id, "seq": seq, "page": PAGE}
-        page = list(store.run(_LEDGER, values))
+        page = list(reader.run(_LEDGER, values))
         yield from (dict(row._mapping) for row in page)  # noqa: SLF001 - SQLAlchemy's public name
         if len(page) < PAGE:
             return
         user_id, seq = page[-1].user_id, page[-1].seq
 
 
-def purchase_rows(store: Store, *, begin: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+def purchase_rows(reader: Reader, *, begin: datetime, end: datetime) -> Iterator[dict[str, Any]]:
     """Read the purchases that were started or completed in the period."""
-    for row in store.run(_PURCHASES, {"begin": begin, "end": end}):
+    for row in reader.run(_PURCHASES, {"begin": begin, "end": end}):
         yield dict(row._mapping)  # noqa: SLF001
 
 
-def _standing(store: Store, at: datetime) -> Standing:
-    return Standing(**store.run(_STANDING, {"at": at}).one()._mapping)  # noqa: SLF001
+def _standing(reader: Reader, at: datetime) -> Standing:
+    return Standing(**reader.run(_STANDING, {"at": at}).one()._mapping)  # noqa: SLF001

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from domain.store.database import Store
+from domain.store.database import Reader
 from domain.store.invariants import INVARIANTS
 
 
@@ -54,15 +54,15 @@ GROUP BY kind, state
 """)
 
 
-def read_gauges(store: Store) -> Gauges:
+def read_gauges(reader: Reader) -> Gauges:
     """Read the numbers."""
-    audit = store.first(_AUDIT)
+    audit = reader.first(_AUDIT)
     found = audit.violations if audit else {}
     return Gauges(
-        oldest_pending_s=float(store.run(_OLDEST).scalar_one()),
-        oldest_failed_s=float(store.run(_FAILED).scalar_one()),
-        webhook_lag_s=max(float(store.run(_LAG).scalar() or 0), 0.0),
+        oldest_pending_s=float(reader.run(_OLDEST).scalar_one()),
+        oldest_failed_s=float(reader.run(_FAILED).scalar_one()),
+        webhook_lag_s=max(float(reader.run(_LAG).scalar() or 0), 0.0),
         audit_age_s=float(audit.age) if audit else -1.0,
-        jobs={(kind, state): count for kind, state, count in store.run(_COUNTS)},
+        jobs={(kind, state): count for kind, state, count in reader.run(_COUNTS)},
         violations={invariant.name: found.get(invariant.name, 0) for invariant in INVARIANTS},
     )

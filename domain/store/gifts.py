@@ -5,14 +5,88 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Row,
+    Select,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
+from domain.errors import NotFound
 from domain.ids import new_id
+from domain.rules.gift_codes import parse_code
 from domain.rules.gifts import Gift, GiftStatus, GiftType, NewGift, Redemption
-from domain.store.database import Store
-from domain.store.gift_tables import gift_codes, gift_redemptions
+from domain.store.database import Reader, Store
+from domain.store.schema import instant, metadata
 from domain.units import Credits, UserId
+
+gift_codes = Table(
+    "gift_codes",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column(
+        "creator_id",
+        Text,
+        ForeignKey("credits.balances.user_id", name="gift_codes_creator_id_fkey"),
+        nullable=False,
+    ),
+    Column("creator_name", Text),
+    Column("total_credits", BigInteger, nullable=False),
+    Column("redeemed", SmallInteger, nullable=False, server_default="0"),
+    Column("type", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default="active"),
+    Column("target_email", Text),
+    Column("target_address", Text),
+    Column("message", Text),
+    Column("source_app_id", Text),
+    instant("expires_at"),
+    instant("created_at"),
+    instant("updated_at"),
+    UniqueConstraint("code", name="gift_codes_code_key"),
+    UniqueConstraint("id", "total_credits", name="gift_codes_size_key"),
+    Index("gift_codes_creator", "creator_id", text("created_at DESC"), text("id DESC")),
+    Index("gift_codes_target", "target_address", postgresql_where=text("status = 'active'")),
+    Index("gift_codes_due", "expires_at", "id", postgresql_where=text("status = 'active'")),
+    schema="gifts",
+)
+
+
+gift_redemptions = Table(
+    "gift_redemptions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("gift_code_id", Uuid, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("credits_received", BigInteger, nullable=False),
+    Column("transaction_id", Uuid, nullable=False),
+    Column("source_app_id", Text),
+    instant("created_at"),
+    ForeignKeyConstraint(
+        ["gift_code_id", "credits_received"],
+        ["gifts.gift_codes.id", "gifts.gift_codes.total_credits"],
+        name="gift_redemptions_gift_fkey",
+    ),
+    UniqueConstraint("gift_code_id", name="gift_redemptions_gift_code_id_key"),
+    UniqueConstraint("transaction_id", name="gift_redemptions_transaction_id_key"),
+    Index("gift_redemptions_user", "user_id", text("created_at DESC"), text("id DESC")),
+    schema="gifts",
+)
 
 Position = tuple[datetime, UUID]
 """Where a list goes on: behind the row with this time and id."""
@@ -38,15 +112,28 @@ def add(store: Store, gift_id: UUID, new: NewGift, *, code: str, target_address:
     return _gift(store.run(insert(gift_codes).values(values).returning(gift_codes)).one())
 
 
-def by_code(store: Store, code: str) -> Gift | None:
+def by_code(reader: Reader, code: str) -> Gift | None:
     """Find a gift by its code, as it is stored."""
-    row = store.first(select(gift_codes).where(gift_codes.c.code == code))
+    row = reader.first(select(gift_codes).where(gift_codes.c.code == code))
     return None if row is None else _gift(row)
 
 
-def by_id(store: Store, gift_id: UUID) -> Gift | None:
+def get_by_code(reader: Reader, typed: str) -> Gift:
+    """Find a gift by its code, typed in any way a person types it.
+
+    Raises:
+        NotFound: there is none; the same for a code that cannot be one.
+    """
+    code = parse_code(typed)
+    gift = None if code is None else by_code(reader, code)
+    if gift is None:
+        raise NotFound("Gift")
+    return gift
+
+
+def by_id(reader: Reader, gift_id: UUID) -> Gift | None:
     """Find a gift."""
-    row = store.first(select(gift_codes).where(gift_codes.c.id == gift_id))
+    row = reader.first(select(gift_codes).where(gift_codes.c.id == gift_id))
     return None if row is None else _gift(row)
 
 
@@ -82,21 +169,21 @@ def add_redemption(
     )
 
 
-def redemption_of(store: Store, gift_id: UUID) -> Redemption | None:
+def redemption_of(reader: Reader, gift_id: UUID) -> Redemption | None:
     """Find the redemption of a gift."""
-    row = store.first(_redemptions().where(gift_redemptions.c.gift_code_id == gift_id))
+    row = reader.first(_redemptions().where(gift_redemptions.c.gift_code_id == gift_id))
     return None if row is None else _redemption(row)
 
 
-def redeemed_among(store: Store, gift_ids: Sequence[UUID], user_id: UserId) -> tuple[int, Credits]:
+def redeemed_among(reader: Reader, gift_ids: Sequence[UUID], user_id: UserId) -> tuple[int, Credits]:
     """Count which of these gifts a user has redeemed, and their credits."""
     theirs = gift_redemptions.c.gift_code_id.in_(gift_ids) & (gift_redemptions.c.user_id == user_id)
     counted = select(func.count(), func.coalesce(func.sum(gift_redemptions.c.credits_received), 0)).where(theirs)
-    count, total = store.run(counted).one()
+    count, total = reader.run(counted).one()
     return count, Credits(int(total))
 
 
-def active_for(store: Store, address: str, *, not_from: UserId, now: datetime, most: int) -> list[UUID]:
+def active_for(reader: Reader, address: str, *, not_from: UserId, now: datetime, most: int) -> list[UUID]:
     """Find the gifts that wait for the owner of an address, oldest first; those of `not_from` are left out."""
     waiting = (
         select(gift_codes.c.id)
@@ -105,34 +192,36 @@ def active_for(store: Store, address: str, *, not_from: UserId, now: datetime, m
         .order_by(gift_codes.c.created_at, gift_codes.c.id)
         .limit(most)
     )
-    return list(store.run(waiting).scalars())
+    return list(reader.run(waiting).scalars())
 
 
-def due(store: Store, *, now: datetime, behind: Position | None, most: int) -> list[Position]:
+def due(reader: Reader, *, now: datetime, behind: Position | None, most: int) -> list[Position]:
     """Find active gifts past their end, the longest overdue first; `behind` goes on after one already seen."""
     wanted = select(gift_codes.c.expires_at, gift_codes.c.id).where(
         gift_codes.c.status == GiftStatus.ACTIVE.value, gift_codes.c.expires_at <= now
     )
     if behind is not None:
         wanted = wanted.where(tuple_(gift_codes.c.expires_at, gift_codes.c.id) > behind)
-    rows = store.run(wanted.order_by(gift_codes.c.expires_at, gift_codes.c.id).limit(most))
+    rows = reader.run(wanted.order_by(gift_codes.c.expires_at, gift_codes.c.id).limit(most))
     return [(row.expires_at, row.id) for row in rows]
 
 
-def created_by(store: Store, user_id: UserId, *, limit: int, offset: int, older_than: Position | None) -> list[Gift]:
+def created_by(
+    reader: Reader, user_id: UserId, *, limit: int, offset: int = 0, older_than: Position | None = None
+) -> list[Gift]:
     """Read the gifts a user has created, newest first; `older_than` continues behind one already seen."""
     wanted = select(gift_codes).where(gift_codes.c.creator_id == user_id)
     paged = _page(wanted, gift_codes.c.created_at, gift_codes.c.id, older_than=older_than)
-    return [_gift(row) for row in store.run(paged.limit(limit).offset(offset))]
+    return [_gift(row) for row in reader.run(paged.limit(limit).offset(offset))]
 
 
 def redeemed_by(
-    store: Store, user_id: UserId, *, limit: int, offset: int, older_than: Position | None
+    reader: Reader, user_id: UserId, *, limit: int, offset: int = 0, older_than: Position | None = None
 ) -> list[Redemption]:
     """Read the gifts a user has redeemed, newest first; `older_than` continues behind one already seen."""
     wanted = _redemptions().where(gift_redemptions.c.user_id == user_id)
     paged = _page(wanted, gift_redemptions.c.created_at, gift_redemptions.c.id, older_than=older_than)
-    return [_redemption(row) for row in store.run(paged.limit(limit).offset(offset))]
+    return [_redemption(row) for row in reader.run(paged.limit(limit).offset(offset))]
 
 
 def _page(

@@ -4,13 +4,31 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, tuple_, update
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, Table, Text, Uuid, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
+from domain.errors import NotFound
 from domain.rules.holds import Hold, HoldStatus
-from domain.store.database import Store
-from domain.store.gift_tables import reservations
+from domain.store.database import Reader, Store
+from domain.store.schema import instant, metadata
 from domain.units import Credits, UserId
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Text, ForeignKey("credits.balances.user_id", name="reservations_user_id_fkey"), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default="open"),
+    Column("committed_amount", BigInteger),
+    instant("expires_at"),
+    instant("created_at"),
+    instant("ended_at", nullable=True),
+    Index("reservations_due", "expires_at", "id", postgresql_where=text("status = 'open'")),
+    Index("reservations_user", "user_id", text("created_at DESC")),
+    schema="credits",
+)
 
 Position = tuple[datetime, UUID]
 
@@ -23,9 +41,15 @@ def add(
     store.run(insert(reservations).values(id=hold_id, **facts, expires_at=expires_at, created_at=now))
 
 
-def owner_of(store: Store, hold_id: UUID) -> UserId | None:
-    """Tell whose credits a hold holds."""
-    owner: UserId | None = store.run(select(reservations.c.user_id).where(reservations.c.id == hold_id)).scalar()
+def owner_of(reader: Reader, hold_id: UUID) -> UserId:
+    """Tell whose credits a hold holds.
+
+    Raises:
+        NotFound: there is no such hold.
+    """
+    owner: UserId | None = reader.run(select(reservations.c.user_id).where(reservations.c.id == hold_id)).scalar()
+    if owner is None:
+        raise NotFound("Reservation")
     return owner
 
 
@@ -44,14 +68,14 @@ def end(
     store.run(update(reservations).where(reservations.c.id == hold_id).values(values))
 
 
-def due(store: Store, *, now: datetime, behind: Position | None, most: int) -> list[Position]:
+def due(reader: Reader, *, now: datetime, behind: Position | None, most: int) -> list[Position]:
     """Find open holds past their end, the longest overdue first; `behind` goes on after one already seen."""
     wanted = select(reservations.c.expires_at, reservations.c.id).where(
         reservations.c.status == HoldStatus.OPEN.value, reservations.c.expires_at <= now
     )
     if behind is not None:
         wanted = wanted.where(tuple_(reservations.c.expires_at, reservations.c.id) > behind)
-    rows = store.run(wanted.order_by(reservations.c.expires_at, reservations.c.id).limit(most))
+    rows = reader.run(wanted.order_by(reservations.c.expires_at, reservations.c.id).limit(most))
     return [(row.expires_at, row.id) for row in rows]
 
 

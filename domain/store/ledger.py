@@ -6,8 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import Row, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, ForeignKey, LargeBinary, Row, Table, Text, UniqueConstraint, Uuid, select
 
 from domain.errors import InsufficientCredits, KeyReused
 from domain.ids import new_id
@@ -15,26 +14,57 @@ from domain.rules.idempotency import ClientKey
 from domain.rules.ledger import (
     WHOLE_HISTORY,
     Appended,
-    Balance,
-    BalanceRow,
     HistoryFilter,
     Movement,
     Transaction,
     TransactionType,
 )
-from domain.store.database import Store
-from domain.store.tables import balances, transactions
-from domain.units import Credits, UserId
+from domain.store.database import Reader, Store
+from domain.store.schema import instant, json_column, metadata, number, text_column
+from domain.units import UserId
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Text, ForeignKey("credits.balances.user_id", name="transactions_user_id_fkey"), nullable=False),
+    number("seq"),
+    text_column("type"),
+    text_column("status", default="completed"),
+    number("amount"),
+    number("balance_before"),
+    number("balance_after"),
+    number("total_earned"),
+    number("total_spent"),
+    text_column("app_id"),
+    text_column("counterparty"),
+    text_column("description"),
+    json_column("metadata"),
+    text_column("movement_key"),
+    text_column("idempotency_key", nullable=True),
+    Column("request_hash", LargeBinary),
+    instant("created_at"),
+    instant("completed_at"),
+    UniqueConstraint("user_id", "seq", name="transactions_seq_key"),
+    UniqueConstraint("user_id", "movement_key", name="transactions_movement_key"),
+    schema="credits",
+)
 
 _APPEND: Final = """
 SELECT outcome, id, seq, balance_before, balance_after, total_earned, total_spent, created_at FROM credits.append(
     %(id)s, %(user_id)s, %(type)s, %(amount)s, %(app_id)s, %(counterparty)s, %(description)s, %(metadata)s,
     %(movement_key)s, %(idempotency_key)s, %(request_hash)s, %(now)s)
 """
-
-
-_BALANCE: Final = """
-SELECT balance, total_earned, total_spent FROM credits.balances WHERE user_id = %(user_id)s
+_APPEND_TOGETHER: Final = """
+SELECT place, outcome, made.id, seq, balance_before, balance_after, total_earned, total_spent, created_at
+FROM unnest(%(ids)b::uuid[], %(user_ids)b::text[], %(types)b::text[], %(amounts)b::bigint[], %(app_ids)b::text[],
+            %(counterparties)b::text[], %(descriptions)b::text[], %(metadata)b::jsonb[], %(movement_keys)b::text[],
+            %(idempotency_keys)b::text[], %(request_hashes)b::bytea[])
+     WITH ORDINALITY AS asked (id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key,
+                               idempotency_key, request_hash, place)
+CROSS JOIN LATERAL credits.append(
+    asked.id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key, idempotency_key,
+    request_hash, %(now)s) AS made
 """
 
 
@@ -45,7 +75,7 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
         InsufficientCredits: a debit is larger than the balance (a clawback may go below zero).
         KeyReused: the movement's key is in the ledger already, from another request.
     """
-    made = store.first_on_driver(
+    made = store.fetch_one(
         _APPEND,
         {
             "id": new_id(),
@@ -72,19 +102,6 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
             raise InsufficientCredits(required=-movement.amount, available=made.balance_before)
         case _:
             raise KeyReused
-
-
-_APPEND_TOGETHER: Final = """
-SELECT place, outcome, made.id, seq, balance_before, balance_after, total_earned, total_spent, created_at
-FROM unnest(%(ids)b::uuid[], %(user_ids)b::text[], %(types)b::text[], %(amounts)b::bigint[], %(app_ids)b::text[],
-            %(counterparties)b::text[], %(descriptions)b::text[], %(metadata)b::jsonb[], %(movement_keys)b::text[],
-            %(idempotency_keys)b::text[], %(request_hashes)b::bytea[])
-     WITH ORDINALITY AS asked (id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key,
-                               idempotency_key, request_hash, place)
-CROSS JOIN LATERAL credits.append(
-    asked.id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key, idempotency_key,
-    request_hash, %(now)s) AS made
-"""
 
 
 def append_together(store: Store, movements: Sequence[Movement], *, now: datetime) -> list[Appended | None]:
@@ -132,7 +149,7 @@ def _append_together(store: Store, movements: Sequence[Movement], *, now: dateti
         "now": now,
     }
     rows: list[Any] = [None] * len(asked)
-    for made in store.rows_on_driver(_APPEND_TOGETHER, values):
+    for made in store.fetch_all(_APPEND_TOGETHER, values):
         rows[order[made.place - 1]] = made
     return rows
 
@@ -141,18 +158,7 @@ class BulkRefused(Exception):
     """A movement among many could not be written: each must be tried alone to find out which."""
 
 
-def lock_balances(store: Store, user_ids: Sequence[UserId], *, wait: bool) -> dict[UserId, Credits]:
-    """Lock the balances of these users, in sorted order, and read them.
-
-    Args:
-        wait: For balances that somebody else has locked; else they are left out, as users without a balance are.
-    """
-    asked = {"user_ids": list(user_ids), "wait": wait}
-    found = store.rows_on_driver("SELECT * FROM credits.lock_balances(%(user_ids)b::text[], %(wait)s)", asked)
-    return {UserId(user_id): Credits(balance) for user_id, balance in found}
-
-
-def replay(store: Store, user_id: UserId, key: ClientKey | None) -> Transaction | None:
+def replay(reader: Reader, user_id: UserId, key: ClientKey | None) -> Transaction | None:
     """Find the transaction that a client's key has brought about; nothing if there is none, or no key.
 
     For acts that have to look at more than the ledger before they know what the key's request meant.
@@ -165,7 +171,7 @@ def replay(store: Store, user_id: UserId, key: ClientKey | None) -> Transaction 
     wanted = select(transactions).where(
         transactions.c.user_id == user_id, transactions.c.movement_key == key.movement_key
     )
-    row = store.first(wanted)
+    row = reader.first(wanted)
     if row is None:
         return None
     if row.request_hash != key.request_hash:
@@ -173,42 +179,13 @@ def replay(store: Store, user_id: UserId, key: ClientKey | None) -> Transaction 
     return transaction_of(row)
 
 
-def find(store: Store, transaction_id: UUID) -> Transaction:
+def get(reader: Reader, transaction_id: UUID) -> Transaction:
     """Read a transaction, which must exist."""
-    return transaction_of(store.run(select(transactions).where(transactions.c.id == transaction_id)).one())
-
-
-def balance_of(store: Store, user_id: UserId, *, now: datetime) -> Balance:
-    """Read a user's balance; a user never seen before gets one of zero, however many ask at once."""
-    row = store.first_on_driver(_BALANCE, {"user_id": user_id})
-    if row is None:
-        open_balance(store, user_id, now=now)
-        row = (0, 0, 0)
-    balance, total_earned, total_spent = row
-    return Balance(balance=balance, total_earned=total_earned, total_spent=total_spent)
-
-
-def open_balance(store: Store, user_id: UserId, *, now: datetime) -> None:
-    """Make sure that the user has a balance row; an existing one is left as it is."""
-    fresh = insert(balances).values(user_id=user_id, created_at=now, updated_at=now)
-    store.run(fresh.on_conflict_do_nothing(constraint="balances_pkey"))
-
-
-def balance_row(store: Store, user_id: UserId) -> BalanceRow:
-    """Read the balance row of a user who has one."""
-    row = store.run(select(balances).where(balances.c.user_id == user_id)).one()
-    return BalanceRow(
-        user_id=row.user_id,
-        balance=row.balance,
-        total_earned=row.total_earned,
-        total_spent=row.total_spent,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    return transaction_of(reader.run(select(transactions).where(transactions.c.id == transaction_id)).one())
 
 
 def history(
-    store: Store,
+    reader: Reader,
     user_id: UserId,
     *,
     limit: int,
@@ -233,7 +210,7 @@ def history(
     if wanted.until is not None:
         conditions.append(transactions.c.created_at < wanted.until)
     newest_first = select(transactions).where(*conditions).order_by(transactions.c.seq.desc())
-    return [transaction_of(row) for row in store.run(newest_first.limit(limit).offset(offset))]
+    return [transaction_of(row) for row in reader.run(newest_first.limit(limit).offset(offset))]
 
 
 def _written(movement: Movement, made: Any) -> Transaction:

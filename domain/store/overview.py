@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import text
 
 from domain.ids import first_id_of
-from domain.store.database import Store
+from domain.store.database import Reader
 
 HOURS: Final = 24
 
@@ -59,16 +59,17 @@ GROUP BY hour
 """)
 
 
-def read_overview(store: Store, *, now: datetime) -> Overview:
+def read_overview(reader: Reader, *, now: datetime) -> Overview:
     """Read the numbers."""
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     values = {"first_id": first_id_of(day - timedelta(hours=2)), "day": day, "next_day": day + timedelta(days=1)}
-    by_hour: Mapping[int, tuple[int, int]] = {row.hour: (row.sales, row.renewals) for row in store.run(_TODAY, values)}
+    by_hour: Mapping[int, tuple[int, int]] = {row.hour: (row.sales, row.renewals) for row in reader.run(_TODAY, values)}
     return Overview(
         queues=[
-            QueueState(queue=row.queue, pending=row.pending, oldest_s=float(row.oldest_s)) for row in store.run(_QUEUES)
+            QueueState(queue=row.queue, pending=row.pending, oldest_s=float(row.oldest_s))
+            for row in reader.run(_QUEUES)
         ],
-        due_renewals=store.run(_DUE, {"now": now}).scalar_one(),
+        due_renewals=reader.run(_DUE, {"now": now}).scalar_one(),
         sales=[by_hour.get(hour, (0, 0))[0] for hour in range(HOURS)],
         renewals=[by_hour.get(hour, (0, 0))[1] for hour in range(HOURS)],
     )

@@ -5,14 +5,32 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Boolean, Column, Integer, Row, Table, UniqueConstraint, Uuid, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.ids import new_id
 from domain.rules.purchases import Package
-from domain.store.database import Store
-from domain.store.tables import packages
+from domain.store.database import Reader, Store
+from domain.store.schema import instant, json_column, metadata, number, text_column
 from domain.units import Credits, EuroCents
+
+packages = Table(
+    "packages",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    text_column("name"),
+    text_column("description", default=""),
+    number("credits"),
+    number("price_euro_cents"),
+    text_column("stripe_price_id", nullable=True),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("sort_order", Integer, nullable=False, server_default="0"),
+    json_column("metadata"),
+    instant("created_at"),
+    instant("updated_at"),
+    UniqueConstraint("name", name="packages_name_key"),
+    schema="credits",
+)
 
 _FIELDS: Final = (
     "id",
@@ -27,16 +45,16 @@ _FIELDS: Final = (
 )
 
 
-def find(store: Store, package_id: UUID) -> Package | None:
+def find(reader: Reader, package_id: UUID) -> Package | None:
     """Read a package."""
-    row = store.first(select(packages).where(packages.c.id == package_id))
+    row = reader.first(select(packages).where(packages.c.id == package_id))
     return None if row is None else _package(row)
 
 
-def all_packages(store: Store, *, only_active: bool) -> list[Package]:
+def all_packages(reader: Reader, *, only_active: bool) -> list[Package]:
     """Read the packages in the order they are offered."""
     wanted = select(packages).order_by(packages.c.sort_order, packages.c.credits)
-    return [_package(row) for row in store.run(wanted.where(packages.c.active) if only_active else wanted)]
+    return [_package(row) for row in reader.run(wanted.where(packages.c.active) if only_active else wanted)]
 
 
 def add(

@@ -1,21 +1,63 @@
 """The purchases, and what belongs to them at Stripe."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, literal_column, select, update
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    Table,
+    UniqueConstraint,
+    Uuid,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
+from domain.errors import NotFound
 from domain.rules.purchases import Package, Purchase, PurchaseStatus, Redirects, StripeObjects
-from domain.rules.takebacks import Level
-from domain.store.database import Store
-from domain.store.tables import jobs, purchases, stripe_customers, stripe_requests
+from domain.rules.stripe_refunds import Level
+from domain.store.database import Reader, Store
+from domain.store.jobs import jobs
+from domain.store.schema import instant, json_column, metadata, number, text_column
 from domain.units import UserId
 
-KEY_LIFE: Final = timedelta(hours=20)
-"""Stripe forgets a key after 24 hours (docs.stripe.com/api/idempotent_requests); we stop trusting it earlier."""
+purchases = Table(
+    "purchases",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    text_column("user_id"),
+    Column("package_id", Uuid, ForeignKey("credits.packages.id", name="purchases_package_id_fkey"), nullable=False),
+    text_column("package_name"),
+    number("credits"),
+    number("price_euro_cents"),
+    text_column("status", default="pending"),
+    text_column("success_url", nullable=True),
+    text_column("cancel_url", nullable=True),
+    text_column("stripe_customer_id", nullable=True),
+    text_column("stripe_payment_intent_id", nullable=True),
+    text_column("stripe_checkout_session_id", nullable=True),
+    text_column("client_secret", nullable=True),
+    text_column("checkout_url", nullable=True),
+    json_column("metadata"),
+    instant("created_at"),
+    instant("completed_at", nullable=True),
+    number("refunded_euro_cents", default=0),
+    number("taken_back_credits", default=0),
+    Column("takeback_movements", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("stripe_payment_intent_id", name="purchases_payment_intent_key"),
+    UniqueConstraint("stripe_checkout_session_id", name="purchases_checkout_session_key"),
+    Index("purchases_user", "user_id", text("created_at DESC"), text("id DESC")),
+    Index("purchases_unpaid", "created_at", postgresql_where=text("status IN ('pending', 'failed')")),
+    schema="credits",
+)
 
 
 def add(
@@ -37,10 +79,25 @@ def add(
     )
 
 
-def find(store: Store, purchase_id: UUID) -> Purchase | None:
+def find(reader: Reader, purchase_id: UUID) -> Purchase | None:
     """Read a purchase."""
-    row = store.first(select(purchases).where(purchases.c.id == purchase_id))
+    row = reader.first(select(purchases).where(purchases.c.id == purchase_id))
     return None if row is None else _purchase(row)
+
+
+def get(reader: Reader, purchase_id: UUID, *, owner: UserId | None = None) -> Purchase:
+    """Read a purchase.
+
+    Args:
+        owner: Who asks; `None` for the service itself.
+
+    Raises:
+        NotFound: there is no such purchase, or it is not the owner's.
+    """
+    purchase = find(reader, purchase_id)
+    if purchase is None or (owner is not None and purchase.user_id != owner):
+        raise NotFound("Purchase")
+    return purchase
 
 
 def lock(store: Store, purchase_id: UUID) -> Purchase | None:
@@ -50,7 +107,7 @@ def lock(store: Store, purchase_id: UUID) -> Purchase | None:
 
 
 def of_user(
-    store: Store, user_id: UserId, *, limit: int, offset: int, older_than: tuple[datetime, UUID] | None
+    reader: Reader, user_id: UserId, *, limit: int, offset: int = 0, older_than: tuple[datetime, UUID] | None = None
 ) -> list[Purchase]:
     """Read a user's purchases, newest first; `older_than` continues behind one already seen."""
     wanted = select(purchases).where(purchases.c.user_id == user_id)
@@ -61,7 +118,7 @@ def of_user(
         )
         wanted = wanted.where(older)
     wanted = wanted.order_by(purchases.c.created_at.desc(), purchases.c.id.desc()).limit(limit).offset(offset)
-    return [_purchase(row) for row in store.run(wanted)]
+    return [_purchase(row) for row in reader.run(wanted)]
 
 
 def attach(store: Store, purchase_id: UUID, made: StripeObjects) -> None:
@@ -108,14 +165,14 @@ def set_level(store: Store, purchase: Purchase, level: Level) -> None:
     )
 
 
-def of_payment(store: Store, payment_intent_id: str) -> UUID | None:
+def of_payment(reader: Reader, payment_intent_id: str) -> UUID | None:
     """Find the purchase that a PaymentIntent pays; nothing if it is not known here."""
     wanted = select(purchases.c.id).where(purchases.c.stripe_payment_intent_id == payment_intent_id)
-    purchase_id: UUID | None = store.run(wanted).scalar()
+    purchase_id: UUID | None = reader.run(wanted).scalar()
     return purchase_id
 
 
-def abandoned(store: Store, *, before: datetime, without: str, most: int) -> list[UUID]:
+def abandoned(reader: Reader, *, before: datetime, without: str, most: int) -> list[UUID]:
     """Find the oldest unpaid purchases made before a moment.
 
     Args:
@@ -124,62 +181,8 @@ def abandoned(store: Store, *, before: datetime, without: str, most: int) -> lis
     asked = select(jobs.c.id).where(jobs.c.key == func.concat(without, ":", purchases.c.id)).exists()
     unpaid = purchases.c.status.in_([literal_column("'pending'"), literal_column("'failed'")])  # as the index has them
     wanted = select(purchases.c.id).where(unpaid, purchases.c.created_at < before, ~asked)
-    found: list[UUID] = list(store.run(wanted.order_by(purchases.c.created_at).limit(most)).scalars())
+    found: list[UUID] = list(reader.run(wanted.order_by(purchases.c.created_at).limit(most)).scalars())
     return found
-
-
-def customer_of(store: Store, user_id: UserId) -> str | None:
-    """Read the id of a user's Stripe customer, if there is one."""
-    customer: str | None = store.run(
-        select(stripe_customers.c.stripe_customer_id).where(stripe_customers.c.user_id == user_id)
-    ).scalar()
-    return customer
-
-
-def set_customer(store: Store, user_id: UserId, customer_id: str, *, now: datetime) -> None:
-    """Write down a user's Stripe customer; the first one written stays."""
-    fresh = insert(stripe_customers).values(user_id=user_id, stripe_customer_id=customer_id, created_at=now)
-    store.run(fresh.on_conflict_do_nothing(constraint="stripe_customers_pkey"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class StripeRequest:
-    """Which idempotency key to use at Stripe for an object that is wanted once.
-
-    Attributes:
-        generation: Counts the keys; the key is made from the subject and this number.
-        first_at: When the key of this generation was first used.
-        doubtful: The key of this generation no longer protects: look for the object before asking with the next key.
-    """
-
-    subject: str
-    generation: int
-    first_at: datetime
-    doubtful: bool
-
-
-def stripe_request(store: Store, subject: str, *, now: datetime) -> StripeRequest:
-    """Read which key to use for `subject`, writing down its first use."""
-    fresh = insert(stripe_requests).values(subject=subject, first_at=now)
-    store.run(fresh.on_conflict_do_nothing(constraint="stripe_requests_pkey"))
-    row = store.run(select(stripe_requests).where(stripe_requests.c.subject == subject)).one()
-    doubtful = row.spent or row.first_at < now - KEY_LIFE
-    return StripeRequest(subject=subject, generation=row.generation, first_at=row.first_at, doubtful=doubtful)
-
-
-def spend_stripe_key(store: Store, request: StripeRequest) -> None:
-    """Write down that Stripe keeps an error for this key and would repeat it for ever."""
-    store.run(update(stripe_requests).where(*_is(request)).values(spent=True))
-
-
-def next_stripe_key(store: Store, request: StripeRequest, *, now: datetime) -> None:
-    """Move on to the next key, unless another worker has done so."""
-    values = {"generation": request.generation + 1, "spent": False, "first_at": now}
-    store.run(update(stripe_requests).where(*_is(request)).values(values))
-
-
-def _is(request: StripeRequest) -> tuple[Any, Any]:
-    return stripe_requests.c.subject == request.subject, stripe_requests.c.generation == request.generation
 
 
 def _purchase(row: Row[Any]) -> Purchase:

@@ -8,11 +8,37 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, Column, Date, ForeignKey, Table, Text, text
 
 from domain.rules.usage import GroupBy, Usage
-from domain.store.database import Store
+from domain.store.database import Reader, Store
+from domain.store.schema import metadata
 from domain.units import UserId
+
+usage_watermarks = Table(
+    "usage_watermarks",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False, server_default="0"),
+    schema="credits",
+)
+
+
+usage_stats = Table(
+    "usage_stats",
+    metadata,
+    Column(
+        "user_id",
+        Text,
+        ForeignKey("credits.usage_watermarks.user_id", name="usage_stats_user_id_fkey"),
+        primary_key=True,
+    ),
+    Column("day", Date, primary_key=True),
+    Column("app_id", Text, primary_key=True),
+    Column("credits", BigInteger, nullable=False),
+    Column("uses", BigInteger, nullable=False),
+    schema="credits",
+)
 
 _BEHIND: Final = text("""
 SELECT b.user_id FROM credits.balances b LEFT JOIN credits.usage_watermarks w USING (user_id)
@@ -56,9 +82,9 @@ SELECT {group}, sum(credits)::bigint AS credits, sum(uses)::bigint AS uses FROM 
 """
 
 
-def users_behind(store: Store, *, after: UserId, most: int) -> list[UserId]:
+def users_behind(reader: Reader, *, after: UserId, most: int) -> list[UserId]:
     """Find users whose ledger has grown since it was counted, in order, from behind `after` on."""
-    return [UserId(row.user_id) for row in store.run(_BEHIND, {"after": after, "most": most})]
+    return [UserId(row.user_id) for row in reader.run(_BEHIND, {"after": after, "most": most})]
 
 
 def count_up(store: Store, users: Sequence[UserId], *, most_each: int) -> None:
@@ -69,7 +95,7 @@ def count_up(store: Store, users: Sequence[UserId], *, most_each: int) -> None:
     store.run(_COUNT, {"users": locked, "most": most_each})
 
 
-def read(store: Store, user_id: UserId, *, from_day: date, to_day: date, group_by: GroupBy) -> list[Usage]:
+def read(reader: Reader, user_id: UserId, *, from_day: date, to_day: date, group_by: GroupBy) -> list[Usage]:
     """Sum up what a user spent on the days from `from_day` to before `to_day`, UTC."""
     group = {GroupBy.APP: "app_id", GroupBy.DAY: "day"}[group_by]
     days = {"user_id": user_id, "from_day": from_day, "to_day": to_day}
@@ -80,5 +106,5 @@ def read(store: Store, user_id: UserId, *, from_day: date, to_day: date, group_b
             credits=row.credits,
             uses=row.uses,
         )
-        for row in store.run(text(_READ.format(group=group)), days)
+        for row in reader.run(text(_READ.format(group=group)), days)
     ]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.errors import Parked
 from domain.rules.purchases import PaymentFact, PaymentOutcome
-from domain.rules.takebacks import Takeback, TakebackFact, TakebackKind, TakebackState
+from domain.rules.stripe_refunds import Takeback, TakebackFact, TakebackKind, TakebackState
 from domain.units import EuroCents
 
 Document = Mapping[str, Any]

@@ -13,9 +13,9 @@ from typing import Any, Final, TypeVar
 
 import stripe
 
+from domain.operations.stripe import begin_request, next_key, spend_key
 from domain.rules.purchases import CURRENCY, Purchase, StripeObjects
 from domain.store import Database
-from domain.store.purchases import next_stripe_key, spend_stripe_key, stripe_request
 from domain.units import EuroCents, UserId
 from gateways.errors import FinalError
 from gateways.stripe.client import is_kept, translated, wants_retry
@@ -117,20 +117,19 @@ class StripeGateway:
         """Make an object at most once, whatever Stripe or this process does in between."""
         with translated():
             with self._database.begin() as store:
-                request = stripe_request(store, subject, now=datetime.now(UTC))
-            if request.doubtful:
+                request = begin_request(store, subject, now=datetime.now(UTC))
+            if request.is_doubtful:
                 found = find(request.first_at - CLOCK_SKEW)
                 if found is not None:
                     return found
                 with self._database.begin() as store:
-                    next_stripe_key(store, request, now=datetime.now(UTC))
-                    request = stripe_request(store, subject, now=datetime.now(UTC))
+                    request = next_key(store, request, now=datetime.now(UTC))
             try:
                 return create(_key(subject, request.generation))
             except stripe.StripeError as error:
                 if is_kept(error.http_status) and not wants_retry(error):
                     with self._database.begin() as store:
-                        spend_stripe_key(store, request)
+                        spend_key(store, request)
                 raise
 
 

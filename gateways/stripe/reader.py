@@ -28,14 +28,14 @@ class Stream(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class StripePage:
     """A part of a list.
 
     Attributes:
         following: The id behind which the list goes on; nothing at its end.
     """
 
-    found: list[Document]
+    documents: list[Document]
     following: str | None
 
 
@@ -64,7 +64,7 @@ class StripeReader:
             Stream.DISPUTES: v1.disputes.retrieve,
         }
 
-    def page(self, stream: Stream, *, since: datetime, after: str | None) -> Page:
+    def page(self, stream: Stream, *, since: datetime, after: str | None) -> StripePage:
         """Read a page of what was made since a moment; of events only those that change something here."""
         wanted: dict[str, Any] = {"created": {"gte": int(since.timestamp())}, "limit": PAGE_SIZE}
         if stream is Stream.EVENTS:
@@ -73,8 +73,8 @@ class StripeReader:
             wanted["starting_after"] = after
         with translated():
             listed = self._lists[stream](wanted)
-        found = [one.to_dict() for one in listed.data]
-        return Page(found=found, following=found[-1]["id"] if listed.has_more and found else None)
+        documents = [listed_object.to_dict() for listed_object in listed.data]
+        return StripePage(documents=documents, following=documents[-1]["id"] if listed.has_more and documents else None)
 
     def fetch(self, stream: Stream, object_id: str) -> Document:
         """Read an object as it is now."""

@@ -16,9 +16,9 @@ import psycopg
 import pytest
 from stripe import StripeClient
 
-from domain.operations.audit import violations
-from domain.rules.jobs import LONG_KINDS
-from domain.store import Database
+from domain.rules.job_kinds import KINDS
+from domain.rules.jobs import LONG_LEASE
+from domain.store import Database, invariants
 from local.stack import LocalStack
 from tests.acceptance.real_stripe import real_stripe_environment
 from tests.conftest import ROOT, sqlalchemy_url
@@ -138,7 +138,7 @@ class Service:
 
     def drained(self) -> bool:
         """Tell whether no job is pending, but for what the clock asks for: its long jobs outlive a kill by minutes."""
-        long_kinds = [kind.value for kind in LONG_KINDS]
+        long_kinds = [kind.name for kind in KINDS.values() if kind.lease == LONG_LEASE]
         pending = "SELECT count(*) FROM jobs.jobs WHERE state = 'pending' AND kind <> ALL (%s)"
         return self.sql(pending, long_kinds) == [(0,)]
 
@@ -169,7 +169,7 @@ def service(running: Service) -> Iterator[Service]:
     eventually(running.drained, within_s=60)
     database = Database(sqlalchemy_url(running.stack.env["DATABASE_URL"]), pool_size=1, statement_timeout_s=30)
     with database.single() as store:
-        assert violations(store) == []
+        assert invariants.audit(store) == []
     database.close()
 
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from domain.errors import Busy, InsufficientCredits, Unavailable
-from domain.operations import spending
+from domain.operations import credits as spending
 from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.ledger import Appended, Movement
 from domain.store import Database, ledger
@@ -68,7 +68,7 @@ def test_uses_at_once_share_commits_and_each_is_told_its_own(
         assert transaction.balance_after == transaction.balance_before + movement.amount
     with database.single() as store:
         for _, appended in pairs[:50]:
-            assert ledger.find(store, appended.transaction.id) == appended.transaction
+            assert ledger.get(store, appended.transaction.id) == appended.transaction
     assert sum(balances(database_url).values()) == 50_000 - THREADS * sum(range(1, 21))
     uses, together = commits(database_url)
     assert uses == THREADS * 20

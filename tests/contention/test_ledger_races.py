@@ -6,11 +6,11 @@ from uuid import UUID
 import pytest
 
 from domain.errors import InsufficientCredits
-from domain.operations import purchases, spending
+from domain.operations import purchases
 from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.ledger import Appended
 from domain.rules.purchases import PaymentFact, PaymentOutcome
-from domain.store import Database, ledger
+from domain.store import Database, balances, ledger
 from domain.store import packages as package_rows
 from domain.units import Credits, EuroCents, UserId
 from tests.conftest import NOW, at_once, give, use_of
@@ -26,7 +26,7 @@ def spend(database: Database, user_id: UserId, amount: int, key: str | None = No
 
 def balance(database: Database, user_id: UserId) -> int:
     with database.single() as store:
-        return spending.balance(store, user_id=user_id, now=NOW).balance
+        return balances.balance_of(store, user_id).balance
 
 
 def test_thirty_two_repeats_of_one_key_charge_once(database: Database) -> None:

@@ -12,7 +12,8 @@ from domain.errors import SyncAlreadyActive
 from domain.ids import new_id
 from domain.operations import renewals, sync
 from domain.operations.jobs import finish_together, start_together
-from domain.rules.jobs import Job, JobKind
+from domain.rules.job_kinds import RENEW
+from domain.rules.jobs import Job
 from domain.rules.sync import Interval
 from domain.store import Database, Store
 from domain.units import UserId
@@ -199,7 +200,7 @@ def test_a_batch_whose_worker_died_after_its_claim_is_charged_once_by_the_next(
     parts = worker(database)
     jobs = record_renewals(parts, now=datetime.now(UTC))
     with database.begin() as store:
-        claimed = start_together(store, jobs, kinds=[JobKind.RENEW], token=new_id())
+        claimed = start_together(store, jobs, kinds=[RENEW], token=new_id())
     with pytest.raises(Killed), database.begin() as store:
         renew_and_die(store, claimed)
     do(parts, jobs)
@@ -220,7 +221,7 @@ def test_a_worker_that_comes_back_after_its_lease_writes_nothing(database: Datab
     jobs = record_renewals(parts, now=datetime.now(UTC))
     token = new_id()
     with database.begin() as store:
-        claimed = start_together(store, jobs, kinds=[JobKind.RENEW], token=token)
+        claimed = start_together(store, jobs, kinds=[RENEW], token=token)
     rows(database_url, "UPDATE jobs.jobs SET leased_until = now() - interval '1 second'")
     do(parts, jobs)
 

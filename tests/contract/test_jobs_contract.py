@@ -8,10 +8,11 @@ import pytest
 from domain.errors import InsufficientCredits
 from domain.ids import new_id
 from domain.operations import jobs
-from domain.rules.jobs import Job, JobKind, JobState, NewJob
-from domain.store import Database
-from domain.store import jobs as job_rows
-from domain.units import UserId
+from domain.rules.job_kinds import AUDIT, REDEEM_PENDING
+from domain.rules.job_payloads import PendingGiftsRedeemed, RedeemPendingGifts
+from domain.rules.jobs import Job, JobState, NewJob
+from domain.store import Database, job_execution
+from domain.units import Credits, UserId
 from tests.contract.forms import CURSOR, ID, TIME, problem, told
 from tests.http.client import Caller
 from tests.operators import failed_job
@@ -92,7 +93,10 @@ GROUP = {
 def job(database: Database) -> Job:
     """A job of anna's, not started."""
     with database.begin() as store:
-        return jobs.record(store, NewJob(kind=JobKind.REDEEM_PENDING, key="job-1", user_id=UserId("anna"))).job
+        return jobs.record(
+            store,
+            NewJob(kind=REDEEM_PENDING, key="job-1", payload=RedeemPendingGifts(user_id=UserId("anna"), gift_ids=())),
+        ).job
 
 
 @pytest.fixture
@@ -116,7 +120,7 @@ def test_following_a_job_that_waits(anna: Caller, service: Caller, job: Job) -> 
 def test_following_a_job_that_is_done(database: Database, anna: Caller, job: Job) -> None:
     running = started(database, job)
     with database.begin() as store:
-        jobs.finish(store, running, lambda _store: {"redeemed": 1, "totalCredits": 50})
+        jobs.finish(store, running, lambda _store: PendingGiftsRedeemed(redeemed=1, total_credits=Credits(50)))
 
     done = PENDING | ENDED | {"status": "done", "result": {"redeemed": 1, "totalCredits": 50}}
     assert told(anna.get(f"/jobs/{job.id}")) == (200, done)
@@ -143,13 +147,13 @@ def test_following_a_job_that_failed(database: Database, anna: Caller, job: Job)
 
 def test_following_a_job_that_was_discarded(database: Database, anna: Caller, job: Job) -> None:
     with database.begin() as store:
-        job_rows.end(store, job.id, JobState.DISCARDED)
+        job_execution.end(store, job.id, JobState.DISCARDED)
 
     assert told(anna.get(f"/jobs/{job.id}")) == (200, PENDING | ENDED | {"status": "discarded"})
 
 
 def test_jobs_found_by_an_operator(admin: Caller, database: Database, failed: UUID) -> None:
-    failed_job(database, kind=JobKind.AUDIT, user_id="ben", error="KeyError")
+    failed_job(database, kind=AUDIT, user_id="ben", error="KeyError")
     query = "state=failed&kind=prune&userId=anna&error=RetryableError&olderThan=0s&limit=1"
 
     answer = admin.get(f"/admin/jobs?{query}")

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import text
 
-from domain.rules.jobs import JobKind
+from domain.rules.job_kinds import STRIPE_EVENT
 from domain.store import Database
 from tests.http.client import API, Api, Caller, problem_of
 from tests.operators import ended_jobs, failed_job, state_of
@@ -83,7 +83,7 @@ def test_a_query_that_cannot_be_meant_is_refused(admin: Caller, query: str) -> N
 
 def test_a_job_is_told_with_tries_and_without_secrets(admin: Caller, database: Database) -> None:
     event = {"id": "evt_1", "data": {"object": {"id": "pi_1", "client_secret": "pi_1_secret_2"}}}
-    job_id = failed_job(database, kind=JobKind.STRIPE_EVENT, payload={"event": event}, user_id=None)
+    job_id = failed_job(database, kind=STRIPE_EVENT, payload={"event": event}, user_id=None)
 
     told = admin.get(f"/admin/jobs/{job_id}").get_json()
 

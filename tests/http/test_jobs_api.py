@@ -8,9 +8,10 @@ import pytest
 from domain.errors import InsufficientCredits
 from domain.ids import new_id
 from domain.operations import jobs
-from domain.rules.jobs import Job, JobKind, JobState, NewJob
-from domain.store import Database
-from domain.store import jobs as job_rows
+from domain.rules.job_kinds import AUDIT, PRUNE
+from domain.rules.job_payloads import Pruned
+from domain.rules.jobs import Job, JobState, NewJob, NoPayload
+from domain.store import Database, job_execution
 from domain.units import UserId
 from tests.http.client import INSTANT_TEXT, Api, problem_of
 
@@ -19,7 +20,7 @@ from tests.http.client import INSTANT_TEXT, Api, problem_of
 def job(database: Database) -> Job:
     """A job of anna's, not started."""
     with database.begin() as store:
-        return jobs.record(store, NewJob(kind=JobKind.PRUNE, key="job-1", user_id=UserId("anna"))).job
+        return jobs.record(store, NewJob(kind=PRUNE, key="job-1", concerns=UserId("anna"), payload=NoPayload())).job
 
 
 def started(database: Database, job: Job) -> Job:
@@ -62,9 +63,9 @@ def test_a_started_job_is_still_pending(api: Api, database: Database, job: Job) 
 def test_a_done_job_tells_its_result(api: Api, database: Database, job: Job) -> None:
     running = started(database, job)
     with database.begin() as store:
-        jobs.finish(store, running, lambda _store: {"answer": 42})
+        jobs.finish(store, running, lambda _store: Pruned(deleted=42))
 
-    assert told(api, job) == {"jobId": str(job.id), **PENDING, "status": "done", "result": {"answer": 42}}
+    assert told(api, job) == {"jobId": str(job.id), **PENDING, "status": "done", "result": {"deleted": 42}}
 
 
 def test_a_rejected_job_tells_a_whole_problem(api: Api, database: Database, job: Job) -> None:
@@ -111,7 +112,7 @@ def test_a_failed_job_tells_a_problem_and_no_internals(api: Api, database: Datab
 
 def test_a_discarded_job_is_told_as_such(api: Api, database: Database, job: Job) -> None:
     with database.begin() as store:
-        job_rows.end(store, job.id, JobState.DISCARDED)
+        job_execution.end(store, job.id, JobState.DISCARDED)
 
     assert told(api, job) == {"jobId": str(job.id), **PENDING, "status": "discarded"}
 
@@ -122,7 +123,7 @@ def test_a_job_of_another_user_is_not_found(api: Api, job: Job) -> None:
 
 def test_a_job_of_nobody_is_not_found_by_users(api: Api, database: Database) -> None:
     with database.begin() as store:
-        audit = jobs.record(store, NewJob(kind=JobKind.AUDIT, key="audit:now")).job
+        audit = jobs.record(store, NewJob(kind=AUDIT, key="audit:now", payload=NoPayload())).job
 
     problem_of(api.user().get(f"/jobs/{audit.id}"), 404, "not_found")
     assert api.service().get(f"/jobs/{audit.id}").status_code == 200

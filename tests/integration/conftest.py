@@ -9,12 +9,15 @@ import pytest
 import stripe
 from sqlalchemy import text
 
+import workers.handlers  # noqa: F401 - registers the handlers
 from domain.ids import new_id
-from domain.operations import jobs, purchases, spending
-from domain.rules.jobs import Job, JobKind, NewJob
+from domain.operations import jobs, purchases
+from domain.rules.job_kinds import RECONCILE
+from domain.rules.jobs import AnyKind, Job, NewJob
 from domain.rules.purchases import Purchase, Redirects
-from domain.store import Database
+from domain.store import Database, balances
 from domain.store import packages as package_rows
+from domain.store import purchases as purchase_rows
 from domain.units import Credits, EuroCents, UserId
 from gateways.bell import Bell
 from gateways.stripe.client import connect
@@ -23,7 +26,6 @@ from gateways.stripe.reader import StripeReader
 from process.parts import WorkerParts
 from tests.conftest import NOW
 from tests.local_stripe.server import API_KEY, LocalStripe
-from workers.handlers import HANDLERS
 from workers.jobs import run_job
 
 ANNA = UserId("anna")
@@ -86,9 +88,9 @@ class House:
     def pay(self, purchase: Purchase, card: str = "pm_card_visa") -> None:
         self.client.v1.payment_intents.confirm(str(purchase.stripe_payment_intent_id), {"payment_method": card})
 
-    def record(self, kind: JobKind, key: str, **payload: Any) -> Job:
+    def record(self, kind: AnyKind, key: str, **payload: Any) -> Job:
         with self.database.begin() as store:
-            return jobs.record(store, NewJob(kind=kind, key=key, payload=payload)).job
+            return jobs.record(store, NewJob(kind=kind, key=key, payload=kind.payload(**payload))).job
 
     def work(self) -> None:
         """Do all jobs that are due, and those they record."""
@@ -97,24 +99,26 @@ class House:
             if not due:
                 return
             for (job_id,) in due:
-                run_job(job_id, HANDLERS, self.parts)
+                run_job(job_id, self.parts)
         pytest.fail("the jobs never end")
 
     def hear(self) -> None:
         """Hear of everything that happened at Stripe, as a reconciliation does."""
-        self.record(JobKind.RECONCILE, f"reconcile:{new_id()}")
+        self.record(RECONCILE, f"reconcile:{new_id()}")
         self.work()
 
     def purchase(self, purchase_id: UUID) -> Purchase:
         with self.database.single() as store:
-            return purchases.get_purchase(store, purchase_id)
+            return purchase_rows.get(store, purchase_id)
 
     def balance(self) -> int:
         with self.database.single() as store:
-            return spending.balance(store, user_id=ANNA, now=NOW).balance
+            return balances.balance_of(store, ANNA).balance
 
-    def states(self, kind: JobKind) -> list[str]:
-        return [row[0] for row in self.sql("SELECT state FROM jobs.jobs WHERE kind = :kind ORDER BY id", kind=kind)]
+    def states(self, kind: AnyKind) -> list[str]:
+        return [
+            row[0] for row in self.sql("SELECT state FROM jobs.jobs WHERE kind = :kind ORDER BY id", kind=kind.name)
+        ]
 
     def sql(self, statement: str, **values: Any) -> list[Any]:
         with self.database.begin() as store:

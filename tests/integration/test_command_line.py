@@ -12,13 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from domain.operations.audit import violations
 from domain.operations.purchases import attach_payment, settle_payment, start_purchase
-from domain.operations.takebacks import note_takeback
+from domain.operations.stripe_refunds import note_takeback
 from domain.rules.bookkeeping import Standing
 from domain.rules.purchases import PaymentFact, PaymentOutcome, StripeObjects
-from domain.rules.takebacks import Takeback, TakebackFact, TakebackKind, TakebackState
-from domain.store import Database, ledger
+from domain.rules.stripe_refunds import Takeback, TakebackFact, TakebackKind, TakebackState
+from domain.store import Database, invariants, ledger
 from domain.units import EuroCents, UserId
 from ops.cli import main
 from settings import Settings
@@ -293,7 +292,7 @@ def test_an_erasure_blanks_gifts_the_user_made_or_took_and_those_meant_for_the_u
     }
     assert reason == "erased"
     with database.single() as store:
-        assert violations(store) == []
+        assert invariants.audit(store) == []
 
 
 def test_the_service_itself_cannot_erase(database: Database) -> None:

@@ -10,11 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from domain.errors import Busy, Unavailable
-from domain.operations import spending
-from domain.store import Database, UnfitDatabase
+from domain.store import Database, UnfitDatabase, balances
 from domain.units import UserId
 from local.postgres import Postgres
-from tests.conftest import NOW, at_once, give, sqlalchemy_url
+from tests.conftest import at_once, give, sqlalchemy_url
 
 
 @contextmanager
@@ -114,5 +113,5 @@ def test_connections_that_cannot_be_made_leave_the_others_alone(database: Databa
     holder.join()
 
     with database.single() as store:  # the one that was held, still open
-        assert spending.balance(store, user_id=UserId("anna"), now=NOW).balance == 0
+        assert balances.balance_of(store, UserId("anna")).balance == 0
     as_owner(elsewhere, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")

@@ -9,7 +9,8 @@ import pytest
 
 from domain.operations import gifts
 from domain.operations.jobs import record
-from domain.rules.jobs import JobKind, JobState, NewJob
+from domain.rules.job_kinds import ROLL_UP_USAGE
+from domain.rules.jobs import JobState, NewJob, NoPayload
 from domain.store import Database
 from tests.conftest import ROOT, give, sqlalchemy_url
 from tests.gift_acts import BEN, balance, commit, hold, make_gift, now, redeem, work, work_on
@@ -20,7 +21,7 @@ from uuid import UUID
 from domain.store import Database
 from tests.workshop import worker
 from workers.jobs import run_job
-from workers.handlers import HANDLERS
+import workers.handlers  # noqa: F401 - registers the handlers
 from tests import gift_acts
 
 url, patched, calls, act, subject = sys.argv[1:]
@@ -38,7 +39,7 @@ setattr(owner, name, dying)
 database = Database(url)
 match act:
     case "job":
-        run_job(UUID(subject), HANDLERS, worker(database))
+        run_job(UUID(subject), worker(database))
     case "commit":
         gift_acts.commit(database, UUID(subject))
     case "create":
@@ -66,7 +67,7 @@ def end_leases(database_url: str) -> None:
         "domain.store.ledger.append",
         "domain.store.gifts.end",
         "domain.store.gifts.add_redemption",
-        "domain.store.jobs.end",
+        "domain.store.job_execution.end",
     ],
 )
 def test_a_worker_killed_while_it_redeems_leaves_nothing_and_the_next_one_redeems(
@@ -129,12 +130,12 @@ def test_a_count_killed_after_it_counted_counts_nothing_twice(database: Database
     give(database, "anna", 100)
     commit(database, hold(database, 30))
     with database.begin() as store:
-        job = record(store, NewJob(kind=JobKind.ROLL_UP_USAGE, key="roll-up")).job
+        job = record(store, NewJob(kind=ROLL_UP_USAGE, key="roll-up", payload=NoPayload())).job
 
-    die_in(database_url, "job", job.id, at="domain.store.jobs.end")
+    die_in(database_url, "job", job.id, at="domain.store.job_execution.end")
 
     # What was counted before the kill is committed; the next run counts nothing again. The books are proved at the end.
-    assert work_on(database, JobKind.ROLL_UP_USAGE).state is JobState.DONE
+    assert work_on(database, ROLL_UP_USAGE).state is JobState.DONE
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT credits, uses FROM credits.usage_stats").fetchall() == [(30, 1)]
 
@@ -148,7 +149,7 @@ def test_a_gift_redeemed_before_its_job_was_killed_is_not_redeemed_again(databas
         ).job
     first = redeem(database, gift)
 
-    die_in(database_url, "job", job.id, at="domain.store.jobs.end")
+    die_in(database_url, "job", job.id, at="domain.store.job_execution.end")
     end_leases(database_url)
 
     assert work(database, job.id).result == first

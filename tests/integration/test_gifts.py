@@ -17,10 +17,11 @@ from domain.errors import (
     OwnGift,
     Refusal,
 )
-from domain.operations import gifts, spending
 from domain.rules.gifts import GiftStatus
-from domain.rules.jobs import JobKind, JobState
-from domain.store import Database
+from domain.rules.job_kinds import EXPIRE_GIFTS
+from domain.rules.jobs import JobState, stored_result
+from domain.store import Database, ledger
+from domain.store import gifts as gift_rows
 from tests.conftest import give
 from tests.gift_acts import (
     ANNA,
@@ -42,9 +43,9 @@ def test_a_gift_takes_credits_from_its_creator_and_gives_them_to_who_redeems_it(
     give(database, "anna", 100)
 
     gift = make_gift(database, size=30).gift
-    told = redeem(database, gift)
+    redeemed = redeem(database, gift)
 
-    assert told == {
+    assert stored_result(redeemed) == {
         "success": True,
         "credits": 30,
         "creditsReceived": 30,
@@ -64,7 +65,7 @@ def test_a_gift_larger_than_the_balance_is_refused_and_nothing_is_written(databa
         make_gift(database, size=10)
 
     with database.single() as store:
-        assert gifts.created_gifts(store, user_id=ANNA, limit=10) == []
+        assert gift_rows.created_by(store, ANNA, limit=10) == []
 
 
 def test_a_repeated_key_brings_the_first_gift_as_it_was_told_then(database: Database) -> None:
@@ -142,13 +143,13 @@ def test_an_expired_gift_is_refused_and_its_credits_go_back_by_the_clocks_job(da
         redeem(database, old)
     with pytest.raises(GiftExpired):
         cancel(database, old)
-    job = work_on(database, JobKind.EXPIRE_GIFTS)
+    job = work_on(database, EXPIRE_GIFTS)
 
     assert (job.state, job.result) == (JobState.DONE, {"expired": 1})
     assert balance(database)[0] == 90
     assert gift_of(database, old.id).status is GiftStatus.EXPIRED
     assert gift_of(database, young.id).status is GiftStatus.ACTIVE
-    assert work_on(database, JobKind.EXPIRE_GIFTS).result == {"expired": 0}
+    assert work_on(database, EXPIRE_GIFTS).result == {"expired": 0}
 
 
 def test_a_gift_that_cannot_be_returned_does_not_keep_the_others(database: Database, database_url: str) -> None:
@@ -160,11 +161,11 @@ def test_a_gift_that_cannot_be_returned_does_not_keep_the_others(database: Datab
 
     with psycopg.connect(database_url) as connection:
         connection.execute("SELECT FROM gifts.gift_codes WHERE id = %s FOR UPDATE", (stuck.id,))
-        first = work_on(database, JobKind.EXPIRE_GIFTS)
+        first = work_on(database, EXPIRE_GIFTS)
 
     assert (first.state, first.attempts) == (JobState.PENDING, 1)
     assert gift_of(database, other.id).status is GiftStatus.EXPIRED
-    work_on(database, JobKind.EXPIRE_GIFTS)
+    work_on(database, EXPIRE_GIFTS)
     assert gift_of(database, stuck.id).status is GiftStatus.EXPIRED
 
 
@@ -199,10 +200,10 @@ def test_lists_are_newest_first_and_go_on_behind_a_position(database: Database) 
         redeem(database, gift)
 
     with database.single() as store:
-        first = gifts.created_gifts(store, user_id=ANNA, limit=2)
-        rest = gifts.created_gifts(store, user_id=ANNA, limit=2, older_than=(first[-1].created_at, first[-1].id))
-        received = gifts.received_gifts(store, user_id=BEN, limit=10)
-        others = gifts.created_gifts(store, user_id=BEN, limit=10)
+        first = gift_rows.created_by(store, ANNA, limit=2)
+        rest = gift_rows.created_by(store, ANNA, limit=2, older_than=(first[-1].created_at, first[-1].id))
+        received = gift_rows.redeemed_by(store, BEN, limit=10)
+        others = gift_rows.created_by(store, BEN, limit=10)
 
     assert [gift.id for gift in [*first, *rest]] == [gift.id for gift in reversed(made)]
     assert [one.gift.id for one in received] == [gift.id for gift in reversed(made)]
@@ -217,8 +218,8 @@ def test_the_ledger_says_nothing_of_codes_names_and_addresses(database: Database
 
     with database.single() as store:
         history = [
-            *spending.history(store, user_id=ANNA, limit=10),
-            *spending.history(store, user_id=BEN, limit=10),
+            *ledger.history(store, ANNA, limit=10),
+            *ledger.history(store, BEN, limit=10),
         ]
 
     told = [f"{one.description} {one.metadata} {one.counterparty}" for one in history]

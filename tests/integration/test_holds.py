@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from domain.errors import HoldEnded, HoldExceeded, HoldExpired, InsufficientCredits, KeyReused, NotFound
-from domain.operations import holds, spending
+from domain.operations import holds
 from domain.rules.idempotency import ClientKey, fingerprint
-from domain.rules.jobs import JobKind
+from domain.rules.job_kinds import EXPIRE_HOLDS
 from domain.rules.ledger import Appended, Movement, TransactionType
 from domain.store import Database, ledger
 from tests.conftest import NOW, give
@@ -56,7 +56,7 @@ def test_the_rest_of_a_partial_commit_returns(database: Database) -> None:
 
     assert balance(database) == (88, 100, 12)
     with database.single() as store:
-        history = spending.history(store, user_id=ANNA, limit=3)
+        history = ledger.history(store, ANNA, limit=3)
     assert [(one.type.value, one.amount) for one in history] == [("usage", -12), ("release", 30), ("hold", -30)]
 
 
@@ -135,7 +135,7 @@ def test_a_hold_past_its_end_is_refused_and_goes_back_by_the_clocks_job(database
 
     with pytest.raises(HoldExpired):
         commit(database, old)
-    job = work_on(database, JobKind.EXPIRE_HOLDS)
+    job = work_on(database, EXPIRE_HOLDS)
 
     assert job.result == {"expired": 1}
     assert balance(database) == (90, 100, 0)

@@ -1,8 +1,7 @@
 """Jobs: recorded once, started by one, ended in one commit with their effect."""
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import psycopg
@@ -12,16 +11,26 @@ from sqlalchemy import text
 from domain.errors import InsufficientCredits, JobStateRefused, KeyReused, NotFound
 from domain.ids import new_id
 from domain.operations import jobs
-from domain.rules.jobs import ATTEMPTS_MAX, STARTS_MAX, Job, JobKind, JobState, NewJob, Queue
-from domain.store import Database, Store, ledger
+from domain.rules.job_kinds import ACTIVATE, CHARGE_RECURRING, EXPIRE_GIFTS, PRUNE, RESUME, STRIPE_EVENT, STRIPE_OBJECT
+from domain.rules.job_payloads import ActivateSync, Expired, ResumeSync, StripeEvent, StripeObject
+from domain.rules.job_search import JobFilter
+from domain.rules.jobs import STARTS_MAX, AnyKind, Job, JobState, NewJob, NoPayload, Payload, Queue, Result
+from domain.rules.sync import Interval
+from domain.store import Database, Store, balances, job_search
 from domain.store import jobs as job_rows
 from domain.units import UserId
 from tests.conftest import NOW
+from tests.workshop import worker
+from workers.jobs import run_job
+
+NOTHING: Final = NoPayload()
 
 
-def recorded(database: Database, key: str = "job-1", **facts: Any) -> Job:
+def recorded(
+    database: Database, key: str = "job-1", *, kind: AnyKind = EXPIRE_GIFTS, payload: Payload = NOTHING, **facts: Any
+) -> Job:
     with database.begin() as store:
-        return jobs.record(store, NewJob(kind=JobKind.STRIPE_EVENT, key=key, user_id=UserId("anna"), **facts)).job
+        return jobs.record(store, NewJob(kind=kind, key=key, concerns=UserId("anna"), payload=payload, **facts)).job
 
 
 def started(database: Database, job: Job) -> Job:
@@ -33,7 +42,7 @@ def started(database: Database, job: Job) -> Job:
 
 def now(database: Database, job: Job) -> Job:
     with database.single() as store:
-        return jobs.find_job(store, job.id, owner=None)
+        return job_rows.get(store, job.id, owner=None)
 
 
 def run_sql(database: Database, sql: str, **values: Any) -> None:
@@ -45,8 +54,8 @@ def lease_runs_out(database: Database, job: Job) -> None:
     run_sql(database, "UPDATE jobs.jobs SET leased_until = now() - interval '1 s' WHERE id = :id", id=job.id)
 
 
-def end_well(_store: Store) -> Mapping[str, Any]:
-    return {"answer": 42}
+def end_well(_store: Store) -> Result:
+    return Expired(expired=42)
 
 
 def failure(*, final: bool = False) -> jobs.Failure:
@@ -57,7 +66,7 @@ def test_one_key_records_one_job(database: Database) -> None:
     first = recorded(database)
 
     with database.begin() as store:
-        again = jobs.record(store, NewJob(kind=JobKind.PRUNE, key="job-1"))
+        again = jobs.record(store, NewJob(kind=PRUNE, key="job-1", payload=NoPayload()))
 
     assert (again.replayed, again.job.id) == (True, first.id)
 
@@ -80,8 +89,8 @@ def test_a_job_is_started_by_one_worker_at_a_time(database: Database) -> None:
 def test_effect_and_end_of_a_job_are_one_commit(database: Database) -> None:
     job = started(database, recorded(database))
 
-    def effect_then_crash(store: Store) -> Mapping[str, Any]:
-        ledger.open_balance(store, UserId("anna"), now=NOW)
+    def effect_then_crash(store: Store) -> Result:
+        balances.open_balance(store, UserId("anna"), now=NOW)
         raise ConnectionError
 
     with pytest.raises(ConnectionError), database.begin() as store:
@@ -104,7 +113,7 @@ def test_a_late_worker_whose_lease_went_to_another_writes_nothing(database: Data
     with database.begin() as store:
         assert jobs.finish(store, other, end_well)
 
-    assert (now(database, late).state, now(database, late).result) == (JobState.DONE, {"answer": 42})
+    assert (now(database, late).state, now(database, late).result) == (JobState.DONE, {"expired": 42})
 
 
 def test_a_refusal_ends_a_job_rejected_with_its_facts(database: Database) -> None:
@@ -136,16 +145,28 @@ def test_a_failed_try_is_written_down_and_rests_before_the_next(database: Databa
     assert (now(database, job).state, now(database, job).attempts) == (JobState.PENDING, 1)
 
 
-def test_a_job_fails_when_its_tries_are_used_up(database: Database) -> None:
-    job = recorded(database)
+@pytest.mark.parametrize(
+    ("kind", "payload", "attempts"),
+    [
+        (EXPIRE_GIFTS, NOTHING, 8),
+        (STRIPE_EVENT, StripeEvent(event={}), 24),
+        (STRIPE_OBJECT, StripeObject(stream="refund", id="re_1"), 24),
+    ],
+    ids=["within the database", "a Stripe event", "a Stripe object"],
+)
+def test_a_job_fails_when_its_attempts_are_used_up(
+    database: Database, kind: AnyKind, payload: Payload, attempts: int
+) -> None:
+    job = recorded(database, kind=kind, payload=payload)
 
-    for _ in range(ATTEMPTS_MAX):
+    for _ in range(attempts):
+        assert now(database, job).state is JobState.PENDING
         run_sql(database, "UPDATE jobs.jobs SET next_at = now() WHERE id = :id", id=job.id)
         running = started(database, job)
         with database.begin() as store:
             jobs.fail(store, running, failure())
 
-    assert (now(database, job).state, now(database, job).attempts) == (JobState.FAILED, 8)
+    assert (now(database, job).state, now(database, job).attempts) == (JobState.FAILED, attempts)
 
 
 def test_a_final_error_fails_a_job_at_once(database: Database) -> None:
@@ -196,11 +217,11 @@ def test_a_job_is_hidden_from_other_users(database: Database) -> None:
     job = recorded(database)
 
     with database.single() as store:
-        assert jobs.find_job(store, job.id, owner=UserId("anna")).id == job.id
+        assert job_rows.get(store, job.id, owner=UserId("anna")).id == job.id
         with pytest.raises(NotFound):
-            jobs.find_job(store, job.id, owner=UserId("ben"))
+            job_rows.get(store, job.id, owner=UserId("ben"))
         with pytest.raises(NotFound):
-            jobs.find_job(store, uuid4(), owner=None)
+            job_rows.get(store, uuid4(), owner=None)
 
 
 def test_the_sweeper_takes_due_jobs_that_nobody_started(database: Database) -> None:
@@ -214,13 +235,13 @@ def test_the_sweeper_takes_due_jobs_that_nobody_started(database: Database) -> N
     )
 
     with database.begin() as store:
-        taken = job_rows.take_silent(store, most=10)
-        again = job_rows.take_silent(store, most=10)
+        taken = jobs.take_silent(store, most=10)
+        again = jobs.take_silent(store, most=10)
 
     assert (taken, again) == ({Queue.DEFAULT: [silent.id]}, {})
     lease_runs_out(database, leased)
     with database.begin() as store:
-        assert job_rows.take_silent(store, most=10) == {Queue.DEFAULT: [leased.id]}
+        assert jobs.take_silent(store, most=10) == {Queue.DEFAULT: [leased.id]}
 
 
 def test_old_jobs_are_pruned_and_young_ones_stay(database: Database) -> None:
@@ -244,3 +265,58 @@ def test_old_jobs_are_pruned_and_young_ones_stay(database: Database) -> None:
 
     with database.single() as store:
         assert set(store.run(text("SELECT key FROM jobs.jobs")).scalars()) == {"young done", "young failed"}
+
+
+# ---------------------------------------------------------------- payloads and results
+
+
+def test_a_payload_that_earlier_code_has_written_is_read(database: Database) -> None:
+    job = recorded(database, kind=ACTIVATE, payload=ActivateSync(user_id=UserId("anna"), interval=Interval.MONTHLY))
+    run_sql(database, """UPDATE jobs.jobs SET payload = '{"interval": "yearly", "colour": "red"}'""")
+
+    payload = ACTIVATE.read_payload(now(database, job))
+
+    assert payload == ActivateSync(user_id=UserId("anna"), interval=Interval.YEARLY)
+
+
+@pytest.mark.parametrize("payload", ["{}", '{"interval": "weekly"}', '{"interval": 7}'])
+def test_a_payload_that_cannot_be_read_parks_the_job(database: Database, payload: str) -> None:
+    job = recorded(database, kind=ACTIVATE, payload=ActivateSync(user_id=UserId("anna"), interval=Interval.MONTHLY))
+    run_sql(database, "UPDATE jobs.jobs SET payload = CAST(:payload AS jsonb)", payload=payload)
+
+    run_job(job.id, worker(database))
+
+    assert (now(database, job).state, now(database, job).attempts) == (JobState.FAILED, 1)
+
+
+def test_a_job_without_the_user_it_acts_for_is_parked(database: Database) -> None:
+    job = recorded(database, kind=RESUME, payload=ResumeSync(user_id=UserId("anna")))
+    run_sql(database, "UPDATE jobs.jobs SET user_id = NULL")
+
+    run_job(job.id, worker(database))
+
+    assert (now(database, job).state, now(database, job).attempts) == (JobState.FAILED, 1)
+
+
+def test_a_job_stored_under_an_earlier_name_of_its_kind_is_found_and_done(database: Database) -> None:
+    job = recorded(database, kind=CHARGE_RECURRING)
+    run_sql(database, "UPDATE jobs.jobs SET kind = 'charge_recurring'")
+
+    with database.read() as reader:
+        found = job_search.find(reader, JobFilter(kind=CHARGE_RECURRING.name), limit=10)
+    run_job(job.id, worker(database))
+
+    assert [match.job.id for match in found] == [job.id]
+    done = now(database, job)
+    assert (done.kind, done.state) == (CHARGE_RECURRING, JobState.DONE)
+    assert CHARGE_RECURRING.read_result(done).total == 0
+
+
+def test_a_job_of_a_kind_that_this_release_does_not_know_is_left_alone(database: Database) -> None:
+    job = recorded(database)
+    run_sql(database, "UPDATE jobs.jobs SET kind = 'of-next-year'")
+
+    run_job(job.id, worker(database))
+
+    run_sql(database, "UPDATE jobs.jobs SET kind = 'expire-gifts'")
+    assert (now(database, job).state, now(database, job).starts) == (JobState.PENDING, 0)

@@ -10,11 +10,14 @@ from sqlalchemy import text
 
 from domain.errors import JobStateRefused, NotFound
 from domain.ids import new_id
-from domain.operations import jobs
-from domain.operations import operators as acts
-from domain.rules.jobs import Job, JobKind, JobState
-from domain.rules.operators import AHEAD_MAX, RETRIES_PER_SECOND, JobFilter
-from domain.store import Database
+from domain.operations import job_repair, jobs
+from domain.rules.job_kinds import PRUNE
+from domain.rules.job_payloads import Pruned
+from domain.rules.job_repair import AHEAD_MAX, RETRIES_PER_SECOND
+from domain.rules.job_search import JobFilter
+from domain.rules.jobs import Job, JobState
+from domain.store import Database, job_search
+from domain.store import acts as act_rows
 from tests.conftest import NOW, at_once, give
 from tests.operators import ended_jobs, failed_job, state_of
 
@@ -23,12 +26,12 @@ WHO: Final[Any] = {"who": "olga", "why": "Stripe is back", "now": NOW}
 
 def run_of(database: Database, wanted: JobFilter | None = None) -> Job:
     with database.begin() as store:
-        return acts.retry_all(store, wanted or JobFilter(), **WHO)
+        return job_repair.retry_all(store, wanted or JobFilter(), **WHO)
 
 
-def step(database: Database, run: Job) -> acts.Step:
+def step(database: Database, run: Job) -> job_repair.Step:
     with database.begin() as store:
-        return acts.retry_some(store, run, now=NOW)
+        return job_repair.retry_some(store, run, now=NOW)
 
 
 def work_off(database: Database, *, well: bool) -> int:
@@ -43,7 +46,7 @@ def work_off(database: Database, *, well: bool) -> int:
         assert started is not None
         with database.begin() as store:
             if well:
-                jobs.finish(store, started, lambda _store: {})
+                jobs.finish(store, started, lambda _store: Pruned(deleted=0))
             else:
                 jobs.fail(store, started, failure)
     return len(pending)
@@ -51,7 +54,7 @@ def work_off(database: Database, *, well: bool) -> int:
 
 def acts_of(database: Database) -> list[tuple[str, str, str]]:
     with database.single() as store:
-        return [(act.act.value, act.who, act.why) for act in acts.latest_acts(store, limit=50)]
+        return [(act.act.value, act.who, act.why) for act in act_rows.latest(store, limit=50)]
 
 
 def test_jobs_are_found_by_state_kind_user_error_age_and_text(database: Database) -> None:
@@ -61,14 +64,14 @@ def test_jobs_are_found_by_state_kind_user_error_age_and_text(database: Database
 
     filters = [
         JobFilter(state=JobState.FAILED, user_id="ben"),  # type: ignore[arg-type]
-        JobFilter(kind=JobKind.PRUNE, error="KeyError"),
+        JobFilter(kind=PRUNE.name, error="KeyError"),
         JobFilter(text="AMOUNT"),
         JobFilter(text="p-17", older_than_s=0),
     ]
     with database.single() as store:
-        found = [[one.job.id for one in acts.find_jobs(store, one, limit=10)] for one in filters]
-        assert acts.count_jobs(store, JobFilter(older_than_s=1_800)) == 3
-        assert acts.count_jobs(store, JobFilter(state=JobState.FAILED)) == 2
+        found = [[one.job.id for one in job_search.find(store, one, limit=10)] for one in filters]
+        assert job_search.count(store, JobFilter(older_than_s=1_800)) == 3
+        assert job_search.count(store, JobFilter(state=JobState.FAILED)) == 2
 
     assert found == [[wanted]] * 4
 
@@ -77,8 +80,8 @@ def test_a_list_goes_on_behind_the_last_job_seen(database: Database) -> None:
     made = [failed_job(database) for _ in range(5)]
 
     with database.single() as store:
-        first = acts.find_jobs(store, JobFilter(), limit=3)
-        second = acts.find_jobs(store, JobFilter(), limit=3, before=first[-1].job.id)
+        first = job_search.find(store, JobFilter(), limit=3)
+        second = job_search.find(store, JobFilter(), limit=3, before=first[-1].job.id)
 
     assert {one.job.id for one in first} | {one.job.id for one in second} == set(made)
     assert len(second) == 2
@@ -90,7 +93,7 @@ def test_failures_of_one_cause_are_one_group_however_their_ids_differ(database: 
     sample = failed_job(database, error="Parked", message="Stripe's payment: amount 475 instead of 500")
 
     with database.single() as store:
-        causes = acts.causes(store, JobFilter(state=JobState.FAILED))
+        causes = job_search.causes(store, JobFilter(state=JobState.FAILED))
 
     assert [(cause.error, cause.count) for cause in causes] == [("Parked", 3), ("Parked", 1)]
     assert causes[0].message == "Stripe knows purchase …, which is not here"
@@ -99,19 +102,19 @@ def test_failures_of_one_cause_are_one_group_however_their_ids_differ(database: 
     assert sum(causes[0].hours.values()) == 3
 
 
-def test_a_job_is_shown_with_its_tries_ledger_rows_and_acts(database: Database) -> None:
+def test_a_job_is_shown_with_its_attempts_ledger_rows_and_acts(database: Database) -> None:
     give(database, "anna", 100)
     with database.begin() as store:
         transaction_id = str(store.run(text("SELECT id FROM credits.transactions")).scalar_one())
     job_id = failed_job(database, payload={"transactionId": transaction_id, "event": {"id": "evt_1"}})
     with database.begin() as store:
-        acts.retry_job(store, job_id, **WHO)
+        job_repair.retry_job(store, job_id, **WHO)
 
     with database.single() as store:
-        sheet = acts.job_sheet(store, job_id)
+        sheet = job_search.sheet(store, job_id)
 
-    assert [one.error_class for one in sheet.tries] == ["RetryableError"]
-    assert "line 7" in sheet.tries[0].traceback
+    assert [one.error_class for one in sheet.attempts] == ["RetryableError"]
+    assert "line 7" in sheet.attempts[0].traceback
     assert [str(one.id) for one in sheet.transactions] == [transaction_id]
     assert sheet.stripe_ids == ["evt_1"]
     assert [(act.act.value, act.who) for act in sheet.acts] == [("retry", "olga")]
@@ -121,7 +124,7 @@ def test_a_retry_is_written_down_and_gives_fresh_budgets(database: Database) -> 
     job_id = failed_job(database)
 
     with database.begin() as store:
-        job = acts.retry_job(store, job_id, **WHO)
+        job = job_repair.retry_job(store, job_id, **WHO)
 
     assert (job.state, job.attempts) == (JobState.PENDING, 0)
     assert acts_of(database) == [("retry", "olga", "Stripe is back")]
@@ -131,11 +134,11 @@ def test_a_discarded_job_keeps_its_problem_and_never_runs_again(database: Databa
     job_id = failed_job(database)
 
     with database.begin() as store:
-        job = acts.discard_job(store, job_id, **WHO)
+        job = job_repair.discard_job(store, job_id, **WHO)
 
     assert (job.state, (job.problem or {})["code"]) == (JobState.DISCARDED, "job_failed")
     with database.begin() as store, pytest.raises(JobStateRefused):
-        acts.retry_job(store, job_id, **WHO)
+        job_repair.retry_job(store, job_id, **WHO)
     assert acts_of(database) == [("discard", "olga", "Stripe is back")]
 
 
@@ -145,15 +148,15 @@ def test_pending_done_and_unknown_jobs_are_not_discarded(database: Database) -> 
         done = store.run(text("SELECT id FROM jobs.jobs")).scalar_one()
 
     with database.begin() as store, pytest.raises(JobStateRefused):
-        acts.discard_job(store, done, **WHO)
+        job_repair.discard_job(store, done, **WHO)
     with database.begin() as store, pytest.raises(NotFound):
-        acts.discard_job(store, uuid4(), **WHO)
+        job_repair.discard_job(store, uuid4(), **WHO)
 
 
 @pytest.mark.parametrize("change", ["UPDATE jobs.acts SET who = 'x'", "DELETE FROM jobs.acts", "TRUNCATE jobs.acts"])
 def test_acts_are_append_only_for_the_owner_as_well(database: Database, database_url: str, change: str) -> None:
     with database.begin() as store:
-        acts.retry_job(store, failed_job(database), **WHO)
+        job_repair.retry_job(store, failed_job(database), **WHO)
 
     with psycopg.connect(database_url) as owner, pytest.raises(psycopg.errors.IntegrityConstraintViolation):
         owner.execute(change)
@@ -194,7 +197,7 @@ def test_a_run_stops_itself_when_more_than_a_fifth_fail_again(database: Database
     assert stopped.progress.must_stop
     assert stopped.retried == []
     with database.single() as store:
-        assert acts.count_jobs(store, JobFilter(state=JobState.FAILED)) == 25
+        assert job_search.count(store, JobFilter(state=JobState.FAILED)) == 25
 
 
 def test_a_run_does_not_take_up_what_failed_after_it_was_recorded(database: Database) -> None:
@@ -224,14 +227,14 @@ def test_two_runs_at_once_retry_each_job_once(database: Database) -> None:
 
     steps = [one for _ in range(3) for one in at_once(2, lambda number: step(database, runs[number]))]
 
-    retried = [job.id for one in steps if isinstance(one, acts.Step) for job in one.retried]
+    retried = [job.id for one in steps if isinstance(one, job_repair.Step) for job in one.retried]
     assert len(retried) == len(set(retried)) == 40
 
 
 def test_done_and_discarded_jobs_are_no_matter_for_a_run(database: Database) -> None:
     for state in (JobState.DONE, JobState.DISCARDED, JobState.PENDING):
         with database.begin() as store, pytest.raises(JobStateRefused):
-            acts.retry_all(store, JobFilter(state=state), **WHO)
+            job_repair.retry_all(store, JobFilter(state=state), **WHO)
 
 
 def test_ten_thousand_finished_jobs_retried_change_no_balance(database: Database) -> None:
@@ -245,7 +248,7 @@ def test_ten_thousand_finished_jobs_retried_change_no_balance(database: Database
     for job_id in finished:
         try:
             with database.begin() as store:
-                acts.retry_job(store, job_id, **WHO)
+                job_repair.retry_job(store, job_id, **WHO)
         except JobStateRefused:
             refused += 1
     over = [step(database, run_of(database)) for _ in range(2)]
@@ -260,10 +263,10 @@ def test_ten_thousand_finished_jobs_retried_change_no_balance(database: Database
 def test_a_job_that_rests_is_due_at_once_when_it_is_retried(database: Database) -> None:
     job_id = failed_job(database)
     with database.begin() as store:
-        acts.retry_job(store, job_id, **WHO)
+        job_repair.retry_job(store, job_id, **WHO)
     work_off(database, well=False)
     with database.begin() as store:
-        acts.retry_job(store, job_id, **WHO)
+        job_repair.retry_job(store, job_id, **WHO)
 
     with database.single() as store:
         sql = "SELECT next_at - clock_timestamp() FROM jobs.jobs WHERE id = :id"

@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import text
 
 from domain.errors import KeyReused, NotFound, Parked
-from domain.operations import purchases, spending
+from domain.operations import purchases
 from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.purchases import PaymentFact, PaymentOutcome, PurchaseStatus
-from domain.store import Database
+from domain.store import Database, balances
 from domain.store import packages as package_rows
+from domain.store import purchases as purchase_rows
 from domain.units import Credits, EuroCents, UserId
 from tests.conftest import NOW
 
@@ -54,15 +55,15 @@ def settle(database: Database, payment: PaymentFact) -> Any:
 
 def state(database: Database, purchase_id: UUID) -> tuple[PurchaseStatus, int]:
     with database.single() as store:
-        status = purchases.get_purchase(store, purchase_id).status
-        return status, spending.balance(store, user_id=ANNA, now=NOW).balance
+        status = purchase_rows.get(store, purchase_id).status
+        return status, balances.balance_of(store, ANNA).balance
 
 
 def test_a_purchase_and_its_job_are_recorded_together(database: Database, package_id: UUID) -> None:
     started = start(database, package_id)
 
     with database.single() as store:
-        purchase = purchases.get_purchase(store, started.purchase_id, owner=ANNA)
+        purchase = purchase_rows.get(store, started.purchase_id, owner=ANNA)
         assert (purchase.credits, purchase.price_euro_cents, purchase.status) == (500, 450, PurchaseStatus.PENDING)
     assert started.recorded.job.payload == {"purchaseId": str(started.purchase_id)}
 

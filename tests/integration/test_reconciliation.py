@@ -8,7 +8,7 @@ import stripe
 
 from domain.ids import new_id
 from domain.operations.reconciliation import events_since
-from domain.rules.jobs import JobKind
+from domain.rules.job_kinds import ABANDONED, CANCEL, RECONCILE, RECONCILE_OBJECTS, REFUND, STRIPE_EVENT, STRIPE_OBJECT
 from domain.rules.purchases import Purchase, PurchaseStatus, Redirects
 from tests.integration.conftest import House
 from workers.handlers import reconciliation
@@ -18,7 +18,7 @@ URLS = Redirects(success_url="https://app.example/done", cancel_url="https://app
 
 def compare(house: House) -> None:
     """Compare all objects, as the nightly job does."""
-    house.record(JobKind.RECONCILE_OBJECTS, f"reconcile-objects:{new_id()}")
+    house.record(RECONCILE_OBJECTS, f"reconcile-objects:{new_id()}")
     house.work()
 
 
@@ -41,7 +41,7 @@ def grow_old(house: House, hours: int = 25) -> None:
 
 
 def abandon(house: House) -> None:
-    house.record(JobKind.ABANDONED, f"abandoned:{new_id()}")
+    house.record(ABANDONED, f"abandoned:{new_id()}")
     house.work()
 
 
@@ -64,7 +64,7 @@ def test_an_event_is_recorded_once_however_often_it_is_listed(house: House) -> N
 
     recorded = house.sql("SELECT jsonb_array_length(result -> 'recorded') FROM jobs.jobs WHERE kind = 'reconcile'")
     assert sorted(recorded) == [(0,), (1,)]
-    assert house.states(JobKind.STRIPE_EVENT) == ["done"]
+    assert house.states(STRIPE_EVENT) == ["done"]
 
 
 def test_the_next_run_begins_shortly_before_the_newest_event_of_the_last(house: House) -> None:
@@ -82,9 +82,9 @@ def test_the_next_run_begins_shortly_before_the_newest_event_of_the_last(house: 
 
 def test_a_run_by_hand_does_not_move_the_cursor(house: House) -> None:
     house.paid()
-    since = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    since = datetime.now(UTC) - timedelta(hours=1)
 
-    house.record(JobKind.RECONCILE, "reconcile:by-hand", since=since, byHand=True)
+    house.record(RECONCILE, "reconcile:by-hand", since=since, by_hand=True)
     house.work()
 
     assert house.sql("SELECT count(*) FROM credits.stripe_cursors") == [(0,)]
@@ -99,7 +99,7 @@ def test_a_long_list_is_read_by_a_chain_of_jobs(house: House, monkeypatch: pytes
     house.hear()
 
     assert [house.purchase(one.id).status for one in purchases] == [PurchaseStatus.COMPLETED] * 5
-    assert house.states(JobKind.RECONCILE) == ["done"] * 3
+    assert house.states(RECONCILE) == ["done"] * 3
     assert house.sql("SELECT count(*) FROM credits.stripe_cursors") == [(1,)]
 
 
@@ -175,7 +175,7 @@ def test_a_refund_of_a_checkout_heard_before_its_payment_finds_its_purchase_at_s
     house.client.v1.refunds.create({"payment_intent": intent_id, "amount": 450})
     events = house.client.v1.events.list({"type": "refund.created"}).data
 
-    house.record(JobKind.STRIPE_EVENT, f"stripe:{events[0].id}", event=events[0].to_dict())
+    house.record(STRIPE_EVENT, f"stripe:{events[0].id}", event=events[0].to_dict())
     house.work()
     assert state(house, purchase) == ("pending", 0, 0)
     house.hear()
@@ -192,7 +192,7 @@ def test_what_is_not_ours_is_ignored(house: House) -> None:
     house.hear()
     compare(house)
 
-    assert set(house.states(JobKind.STRIPE_EVENT)) == {"done"}
+    assert set(house.states(STRIPE_EVENT)) == {"done"}
     assert house.sql("SELECT count(*) FROM credits.stripe_takebacks") == [(0,)]
 
 
@@ -232,7 +232,7 @@ def test_a_comparison_that_finds_nothing_records_nothing(house: House) -> None:
 
     compare(house)
 
-    assert house.states(JobKind.STRIPE_OBJECT) == []
+    assert house.states(STRIPE_OBJECT) == []
 
 
 def test_a_contradiction_is_left_to_a_person_once(house: House) -> None:
@@ -246,7 +246,7 @@ def test_a_contradiction_is_left_to_a_person_once(house: House) -> None:
 
     (reason,) = house.sql("SELECT message FROM jobs.attempts")
     assert "is credited, and its payment at Stripe is cancelled" in reason[0]
-    assert house.states(JobKind.STRIPE_OBJECT) == ["failed"]
+    assert house.states(STRIPE_OBJECT) == ["failed"]
     assert state(house, purchase) == ("completed", 0, 500)
 
 
@@ -285,7 +285,7 @@ def test_a_payment_on_its_way_is_never_cancelled_and_looked_at_again_the_next_da
     abandon(house)
 
     assert state(house, purchase)[0] == "pending"
-    assert house.states(JobKind.CANCEL) == ["done"]
+    assert house.states(CANCEL) == ["done"]
     (intent,) = house.local.control("GET", "/objects/payment_intent")
     assert intent["status"] == "processing"
 
@@ -316,8 +316,8 @@ def test_an_asked_refund_takes_the_credits_back_when_it_is_heard_of(house: House
     purchase = house.paid()
     house.hear()
 
-    payload = {"purchaseId": str(purchase.id), "amount": 90, "reason": "duplicate", "askedBefore": 0}
-    house.record(JobKind.REFUND, f"refund:{purchase.id}:0", **payload)
+    payload = {"purchase_id": purchase.id, "amount": 90, "reason": "duplicate", "asked_before": 0}
+    house.record(REFUND, f"refund:{purchase.id}:0", **payload)
     house.work()
     assert house.balance() == 500
     house.hear()

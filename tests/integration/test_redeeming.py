@@ -13,6 +13,7 @@ from domain.operations import gifts
 from domain.rules.gift_codes import shown
 from domain.rules.gifts import GiftStatus
 from domain.rules.idempotency import ClientKey
+from domain.rules.job_payloads import GiftRedeemed, RedeemGift
 from domain.rules.jobs import Job, JobState, Recorded
 from domain.store import Database
 from domain.units import UserId
@@ -27,7 +28,7 @@ def redeem_later(
     *,
     email: str | None = None,
     with_key: ClientKey | None = None,
-) -> Recorded:
+) -> Recorded[RedeemGift, GiftRedeemed]:
     with database.begin() as store:
         return gifts.redeem_later(
             store, typed=typed, user_id=user_id, email=email, source_app_id=None, key=with_key, request_id=None

@@ -7,7 +7,7 @@ import pytest
 
 from domain.operations import sync
 from domain.store import Database
-from domain.store.sync import DUE_PAGE
+from domain.store.renewals import DUE_PAGE
 from domain.units import UserId
 from tests.conftest import NOW, give
 from tests.syncing import Letterbox, charges, do, pending, renew_due, rows, state, subscribe
@@ -215,7 +215,7 @@ def test_a_run_that_was_asked_for_renews_what_is_due_and_tells_what_came_of_it(
 def test_a_run_waits_for_the_renewals_of_others_without_counting_an_attempt(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.handlers.sync.OWN_SHARE_S", -1)
+    monkeypatch.setattr("workers.handlers.renewals.OWN_SHARE_S", -1)
     give(database, "anna", 30)
     subscribe(database_url, "anna")
     parts = worker(database)

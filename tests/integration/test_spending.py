@@ -4,7 +4,6 @@ import psycopg
 import pytest
 
 from domain.errors import InsufficientCredits, KeyReused
-from domain.operations import spending
 from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.ledger import Appended
 from domain.store import Database, ledger
@@ -41,7 +40,7 @@ def test_spending_more_than_there_is_is_refused_and_changes_nothing(database: Da
 
     assert refusal.value.details == {"required": 30, "available": 29}
     with database.single() as store:
-        assert len(spending.history(store, user_id=ANNA, limit=10)) == 1
+        assert len(ledger.history(store, ANNA, limit=10)) == 1
 
 
 def test_a_repeated_key_brings_the_first_answer_also_after_later_transactions(database: Database) -> None:

@@ -9,6 +9,7 @@ from domain.errors import InsufficientCredits, SyncAlreadyActive, SyncGifted, Sy
 from domain.operations import sync
 from domain.rules.sync import Interval
 from domain.store import Database
+from domain.store import sync as subscription_rows
 from domain.units import UserId
 from tests.conftest import NOW, give
 from tests.syncing import charges, renew_due, rows, state, subscribe
@@ -29,7 +30,7 @@ def test_activation_charges_the_price_and_the_next_charge_is_an_interval_away(
     activate(database, interval=Interval.QUARTERLY)
 
     with database.single() as store:
-        found = sync.status(store, user_id=ANNA)
+        found = subscription_rows.status(store, ANNA)
     assert found.next_charge is not None
     assert (found.next_charge.at, found.next_charge.amount) == (datetime(2027, 2, 21, 12, tzinfo=UTC), 90)
     assert not found.next_charge.covered

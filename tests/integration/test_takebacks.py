@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import exc, text
 
 from domain.errors import KeyReused, NotFound, NotRefundable, Parked
-from domain.operations import purchases, takebacks
-from domain.operations.audit import violations
+from domain.operations import purchases
+from domain.operations import stripe_refunds as takebacks
 from domain.rules.jobs import JobState
 from domain.rules.purchases import PaymentFact, PaymentOutcome, Purchase, PurchaseStatus
-from domain.rules.takebacks import Takeback, TakebackFact, TakebackKind, TakebackState
-from domain.store import Database, ledger
+from domain.rules.stripe_refunds import Takeback, TakebackFact, TakebackKind, TakebackState
+from domain.store import Database, invariants, ledger
 from domain.units import EuroCents
 from tests.conftest import NOW, at_once, use_of
 from tests.integration.conftest import ANNA, House
@@ -161,7 +161,7 @@ def test_the_audit_tells_when_credits_and_stripes_money_part(house: House, compl
     )
 
     with house.database.single() as store:
-        (finding,) = violations(store)
+        (finding,) = invariants.audit(store)
 
     assert (finding.invariant, finding.examples) == ("money_is_sold_credits", (str(completed.id),))
     tell(house.database, told(completed.id, "re_1", 100))

@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import psycopg
 import pytest
 
-from domain.operations.usage import usage_of
-from domain.rules.jobs import JobKind, JobState
+from domain.rules.job_kinds import ROLL_UP_USAGE
+from domain.rules.jobs import JobState
 from domain.rules.usage import GroupBy
 from domain.store import Database, ledger
 from domain.store import usage as rows
+from domain.store import usage as usage_rows
 from domain.units import UserId
 from tests.conftest import give, use_of
 from tests.gift_acts import ANNA, BEN, commit, hold, work_on
@@ -25,7 +26,7 @@ def use(database: Database, amount: int, at: datetime, *, app_id: str = "chat", 
 def usage(database: Database, by: GroupBy, *, user_id: UserId = ANNA) -> list[tuple[str | date | None, int, int]]:
     days = {"from_day": date(2026, 11, 1), "to_day": date(2026, 12, 1)}
     with database.single() as store:
-        found = usage_of(store, user_id=user_id, group_by=by, **days)
+        found = usage_rows.read(store, user_id, group_by=by, **days)
     return [(one.app_id or one.day, one.credits, one.uses) for one in found]
 
 
@@ -43,7 +44,7 @@ def test_usage_is_summed_per_app_and_per_utc_day_before_and_after_it_is_counted(
     by_day = [(date(2026, 11, 20), 6, 2), (date(2026, 11, 21), 7, 1)]
 
     assert (usage(database, GroupBy.APP), usage(database, GroupBy.DAY)) == (by_app, by_day)
-    job = work_on(database, JobKind.ROLL_UP_USAGE)
+    job = work_on(database, ROLL_UP_USAGE)
     assert job.state is JobState.DONE
     assert (usage(database, GroupBy.APP), usage(database, GroupBy.DAY)) == (by_app, by_day)
     use(database, 2, LAST_SECOND, app_id="picture")
@@ -55,10 +56,10 @@ def test_counting_again_counts_only_what_is_new(database: Database, database_url
     give(database, "ben", 100)
     use(database, 5, LAST_SECOND)
     use(database, 3, LAST_SECOND, user_id=BEN)
-    work_on(database, JobKind.ROLL_UP_USAGE)
-    work_on(database, JobKind.ROLL_UP_USAGE)
+    work_on(database, ROLL_UP_USAGE)
+    work_on(database, ROLL_UP_USAGE)
     use(database, 5, LAST_SECOND - timedelta(days=3))
-    work_on(database, JobKind.ROLL_UP_USAGE)
+    work_on(database, ROLL_UP_USAGE)
 
     assert counted(database_url) == [
         ("anna", "chat", date(2026, 11, 17), 5, 1),
@@ -72,7 +73,7 @@ def test_a_committed_hold_is_usage_and_an_open_one_is_not(database: Database, da
     commit(database, hold(database, 30), 12)
     hold(database, 10)
 
-    work_on(database, JobKind.ROLL_UP_USAGE)
+    work_on(database, ROLL_UP_USAGE)
 
     assert [row[3:] for row in counted(database_url)] == [(12, 1)]
 
@@ -83,10 +84,10 @@ def test_a_use_that_commits_late_is_counted(database: Database, database_url: st
     with database.begin() as late:
         ledger.append(late, use_of(ANNA, 5), now=LAST_SECOND - timedelta(minutes=5))
         use(database, 3, LAST_SECOND, user_id=BEN)
-        work_on(database, JobKind.ROLL_UP_USAGE)
+        work_on(database, ROLL_UP_USAGE)
         assert [row[0] for row in counted(database_url)] == ["ben"]
 
-    work_on(database, JobKind.ROLL_UP_USAGE)
+    work_on(database, ROLL_UP_USAGE)
 
     assert [(row[0], row[3]) for row in counted(database_url)] == [("anna", 5), ("ben", 3)]
 
@@ -106,10 +107,10 @@ def test_a_count_that_dies_between_its_steps_leaves_nothing(
     with monkeypatch.context() as patched:
         patched.setattr("domain.store.usage.count_up", count_and_die)
         with pytest.raises(SystemExit):
-            work_on(database, JobKind.ROLL_UP_USAGE)
+            work_on(database, ROLL_UP_USAGE)
     assert counted(database_url) == []
 
-    work_on(database, JobKind.ROLL_UP_USAGE)
+    work_on(database, ROLL_UP_USAGE)
     assert [row[3] for row in counted(database_url)] == [5]
 
 
@@ -121,7 +122,7 @@ def test_a_long_ledger_is_counted_in_parts(
     for _ in range(5):
         use(database, 1, LAST_SECOND)
 
-    work_on(database, JobKind.ROLL_UP_USAGE)
+    work_on(database, ROLL_UP_USAGE)
     assert [row[3] for row in counted(database_url)] == [2]
-    work_on(database, JobKind.ROLL_UP_USAGE)
+    work_on(database, ROLL_UP_USAGE)
     assert [row[3] for row in counted(database_url)] == [5]

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import text
 
-from domain.rules.jobs import JobKind
+from domain.rules.job_kinds import STRIPE_EVENT
 from domain.store import Database
 from tests.conftest import give
 from tests.issuer import Issuer
@@ -96,7 +96,7 @@ def test_a_job_is_shown_with_its_traceback_its_ledger_rows_and_its_page_at_strip
     with database.single() as store:
         transaction_id = str(store.run(text("SELECT id FROM credits.transactions")).scalar_one())
     payload = {"transactionId": transaction_id, "event": {"id": "evt_1", "client_secret": "pay-me"}}
-    job_id = failed_job(database, kind=JobKind.STRIPE_EVENT, payload=payload, message="Stripe's amount is 475")
+    job_id = failed_job(database, kind=STRIPE_EVENT, payload=payload, message="Stripe's amount is 475")
 
     page.goto(f"/ops/jobs/{job_id}")
 

@@ -19,10 +19,12 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from flask import Flask
 
+import workers.handlers  # noqa: F401 - registers the handlers
 from domain import errors
 from domain.errors import Refusal
-from domain.rules.jobs import JobKind, Queue
-from domain.store.tables import SCHEMA_REVISION
+from domain.rules.job_kinds import KINDS, kind_named
+from domain.rules.jobs import AnyKind, Payload, Queue, Result
+from domain.store.schema import SCHEMA_REVISION
 from gateways.bell import actor_name
 from local.postgres import Postgres
 from tests.conftest import ROOT
@@ -31,7 +33,7 @@ from web.app import APIS
 from web.http import auth
 from web.http.auth import Guard
 from web.http.problems import HTTP_STATUSES, STATUSES
-from workers.handlers import HANDLERS
+from workers.registry import HANDLERS, TOGETHER
 
 FILE_LINES_MAX: Final = 300
 FUNCTION_LINES_MAX: Final = 40
@@ -198,10 +200,19 @@ def test_every_refusal_has_a_status_a_title_and_a_code_of_its_own() -> None:
         assert refusal.__doc__
 
 
-def test_every_kind_of_job_has_a_handler_and_a_queue() -> None:
-    assert set(HANDLERS) == set(JobKind)
-    for kind in JobKind:
-        assert kind.queue in Queue
+def test_every_kind_of_job_has_a_handler() -> None:
+    assert len(KINDS) == 21
+    assert set(HANDLERS) == set(KINDS.values())
+    assert set(TOGETHER) <= set(KINDS.values())
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_kind_of_job_is_spelled_like_the_others_and_found_by_its_stored_names(kind: AnyKind) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.name)
+    assert issubclass(kind.payload, Payload)
+    assert issubclass(kind.result, Result)
+    assert {kind_named(name) for name in kind.names} == {kind}
+    assert kind.every is None or kind.payload() is not None  # what the clock asks for needs no facts
 
 
 def test_every_queue_is_consumed_by_the_worker_of_the_procfile() -> None:

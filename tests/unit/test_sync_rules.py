@@ -7,19 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.rules.job_payloads import Notify
 from domain.rules.notices import Notice, NoticeKind, message
-from domain.rules.sync import (
-    Charge,
-    Interval,
-    LeaveAlone,
-    Pause,
-    Period,
-    Reason,
-    Subscription,
-    first_charge,
-    next_charge,
-    renewal,
-)
+from domain.rules.renewals import Charge, LeaveAlone, Pause, Reason, first_charge, next_charge, renewal
+from domain.rules.sync import Interval, Period, Subscription
 from domain.units import Credits, UserId
 
 LEAP_YEAR = [date(2028, 1, 1) + timedelta(days=day) for day in range(366)]
@@ -188,4 +179,10 @@ def test_a_notice_is_written_in_german_and_english(kind: NoticeKind) -> None:
     assert "30 credits" in told["data"]["texts"]["en"]["body"]
     assert "21 November 2026" in told["data"]["texts"]["en"]["body"]
     assert told["body"] == told["data"]["texts"]["de"]["body"] + "\n\n" + told["data"]["texts"]["en"]["body"]
-    assert Notice.of_facts(notice.facts) == notice
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_a_notice_comes_out_of_its_job_as_it_went_in(kind: NoticeKind) -> None:
+    payload = Notify(user_id=UserId("anna"), notice=kind, required=Credits(30), available=Credits(12), charge_at=NOW)
+
+    assert payload.message == Notice(kind=kind, required=Credits(30), available=Credits(12), charge_at=NOW)

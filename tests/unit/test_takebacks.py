@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Parked
 from domain.rules.purchases import PaymentOutcome, Purchase, PurchaseStatus, next_status
-from domain.rules.takebacks import (
+from domain.rules.stripe_refunds import (
     PAID,
     Takeback,
     TakebackFact,

@@ -8,10 +8,13 @@ from flask import g, request
 from pydantic import Field, StringConstraints
 
 from domain.errors import JobStateRefused, NotFound
-from domain.operations import operators as acts
-from domain.operations.operators import JobSheet
-from domain.rules.jobs import JobKind, JobState
-from domain.rules.operators import WHY_MAX, ActKind, Cause, FoundJob, retryable
+from domain.operations import job_repair
+from domain.rules.acts import WHY_MAX, ActKind
+from domain.rules.job_repair import retryable
+from domain.rules.job_search import Cause, FoundJob, failed_only
+from domain.rules.jobs import JobState
+from domain.store import job_search
+from domain.store.job_search import JobSheet
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
@@ -21,7 +24,7 @@ from web.http.parts import current_parts
 from web.http.problems import of_job
 from web.http.waiting import job_url
 from web.shared.credits import Transaction
-from web.shared.jobs import Filter, without_secrets
+from web.shared.jobs import Filter, JobKindName, without_secrets
 
 api = Api("admins_jobs", auth.admin, prefix="/api/v1/admin")
 
@@ -63,7 +66,7 @@ class AdminJob(Model):
         job = found.job
         return {
             "job_id": job.id,
-            "kind": job.kind.value,
+            "kind": job.kind.name,
             "queue": job.queue.value,
             "key": job.key,
             "user_id": job.user_id,
@@ -116,7 +119,7 @@ class AdminJobSheet(AdminJob):
             **cls.members(sheet.found),
             payload=without_secrets(job.payload),
             result=without_secrets(job.result) if job.result is not None else None,
-            tries=[FailedTry.model_validate(one) for one in sheet.tries],
+            tries=[FailedTry.model_validate(one) for one in sheet.attempts],
             transactions=[Transaction.model_validate(one) for one in sheet.transactions],
             stripe_ids=list(sheet.stripe_ids),
             acts=[ActTaken.model_validate(one) for one in sheet.acts],
@@ -126,7 +129,7 @@ class AdminJobSheet(AdminJob):
 class Group(Model):
     """Jobs that ended alike: how many, in which hours, and one of them."""
 
-    kind: JobKind
+    kind: JobKindName
     state: JobState
     error: str
     message: str
@@ -139,7 +142,8 @@ class Group(Model):
     @classmethod
     def of(cls, cause: Cause) -> Self:
         """Tell a group."""
-        return cls(**{name: getattr(cause, name) for name in cls.model_fields} | {"hours": dict(cause.hours)})
+        facts = {name: getattr(cause, name) for name in cls.model_fields}
+        return cls(**facts | {"kind": cause.kind.name, "hours": dict(cause.hours)})
 
 
 class RetryOne(Model):
@@ -176,8 +180,8 @@ class RetryRun(Model):
 def list_jobs(query: JobsPage) -> Answer:
     """Read jobs, newest first."""
     before = _position(query.cursor) if query.cursor is not None else None
-    with current_parts().database.single() as store:
-        found = acts.find_jobs(store, query.meant(), limit=query.limit, before=before)
+    with current_parts().database.read() as reader:
+        found = job_search.find(reader, query.meant(), limit=query.limit, before=before)
     last = str(found[-1].job.id) if found else None
     names = [field.alias or name for name, field in Filter.model_fields.items()]
     filters = {name: request.args[name] for name in names if name in request.args}
@@ -187,15 +191,15 @@ def list_jobs(query: JobsPage) -> Answer:
 @api.operation("GET", "/jobs/groups", answers=list[Group])
 def list_job_groups(query: Filter) -> list[Group]:
     """Read what went wrong: failed jobs (or those of the state asked for), grouped, largest group first."""
-    with current_parts().database.single() as store:
-        return [Group.of(cause) for cause in acts.causes(store, acts.failed_only(query.meant()))]
+    with current_parts().database.read() as reader:
+        return [Group.of(cause) for cause in job_search.causes(reader, failed_only(query.meant()))]
 
 
 @api.operation("GET", "/jobs/<uuid:job_id>", answers=AdminJobSheet, refusals=[NotFound])
 def inspect_job(job_id: UUID) -> AdminJobSheet:
     """Read everything about a job: its failed tries, the ledger rows it is linked to, what operators did with it."""
-    with current_parts().database.single() as store:
-        return AdminJobSheet.whole(acts.job_sheet(store, job_id))
+    with current_parts().database.read() as reader:
+        return AdminJobSheet.whole(job_search.sheet(reader, job_id))
 
 
 @api.operation("POST", "/jobs/<uuid:job_id>/retry", answers=AdminJobSheet, refusals=[NotFound, JobStateRefused])
@@ -203,8 +207,8 @@ def retry_job(job_id: UUID, body: RetryOne | None) -> AdminJobSheet:
     """Set a failed or rejected job to pending; a pending one that rests becomes due now."""
     parts, why = current_parts(), body.reason if body else ""
     with parts.database.begin() as store:
-        retried = acts.retry_job(store, job_id, who=g.user.id, why=why, now=datetime.now(UTC))
-        sheet = acts.job_sheet(store, job_id)
+        retried = job_repair.retry_job(store, job_id, who=g.user.id, why=why, now=datetime.now(UTC))
+        sheet = job_search.sheet(store, job_id)
     parts.bell.ring(retried)
     return AdminJobSheet.whole(sheet)
 
@@ -213,8 +217,8 @@ def retry_job(job_id: UUID, body: RetryOne | None) -> AdminJobSheet:
 def discard_job(job_id: UUID, body: Discard) -> AdminJobSheet:
     """Give a failed or rejected job up for ever."""
     with current_parts().database.begin() as store:
-        acts.discard_job(store, job_id, who=g.user.id, why=body.reason, now=datetime.now(UTC))
-        sheet = acts.job_sheet(store, job_id)
+        job_repair.discard_job(store, job_id, who=g.user.id, why=body.reason, now=datetime.now(UTC))
+        sheet = job_search.sheet(store, job_id)
     return AdminJobSheet.whole(sheet)
 
 
@@ -226,11 +230,11 @@ def retry_jobs(body: RetryMany) -> Answer:
     """
     parts, wanted = current_parts(), retryable(body.filter.meant())
     with parts.database.begin() as store:
-        matched = acts.count_jobs(store, wanted)
-        found = [Group.of(cause) for cause in acts.causes(store, wanted)]
+        matched = job_search.count(store, wanted)
+        found = [Group.of(cause) for cause in job_search.causes(store, wanted)]
         if body.dry_run:
             return Answer(body=RetryRun(dry_run=True, matched=matched, groups=found))
-        run = acts.retry_all(store, wanted, who=g.user.id, why=body.reason, now=datetime.now(UTC))
+        run = job_repair.retry_all(store, wanted, who=g.user.id, why=body.reason, now=datetime.now(UTC))
     parts.bell.ring(run)
     url = job_url(run.id)
     told = RetryRun(dry_run=False, matched=matched, groups=found, job_id=run.id, status_url=url)

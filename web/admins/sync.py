@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from flask import g
 
 from domain.errors import NotFound
-from domain.operations import sync as acts
+from domain.operations import sync as sync_acts
+from domain.store import sync as sync_rows
 from domain.units import UserId
 from web.http import auth
 from web.http.api import Api
 from web.http.models import Instant, Model
-from web.http.parts import statement, transaction
+from web.http.parts import reading, transaction
 from web.shared.sync import SyncStatus
 
 api = Api("admins_sync", auth.admin, prefix="/api/v1/admin")
@@ -36,11 +37,11 @@ class Gifted(Model):
 @api.operation("GET", "/sync/<user_id:user_id>", answers=AdminSyncStatus)
 def inspect_sync(user_id: UserId) -> AdminSyncStatus:
     """Read a user's sync."""
-    with statement(user_id) as store:
-        found = acts.status(store, user_id=user_id)
-    gift = found.subscription
+    with reading(user_id) as reader:
+        status = sync_rows.status(reader, user_id)
+    gift = status.subscription
     return AdminSyncStatus(
-        **dict(SyncStatus.of(found)),
+        **dict(SyncStatus.of(status)),
         user_id=user_id,
         gifted_by=gift.gifted_by if gift else None,
         gifted_at=gift.gifted_at if gift else None,
@@ -51,7 +52,7 @@ def inspect_sync(user_id: UserId) -> AdminSyncStatus:
 def gift_sync(user_id: UserId) -> Gifted:
     """Give a user sync for free; repeatable."""
     with transaction(user_id) as store:
-        granted = acts.grant(store, user_id=user_id, admin_id=g.user.id, now=datetime.now(UTC))
+        granted = sync_acts.grant(store, user_id=user_id, admin_id=g.user.id, now=datetime.now(UTC))
     return Gifted(user_id=user_id, gifted=granted.is_gifted, active=granted.active)
 
 
@@ -59,5 +60,5 @@ def gift_sync(user_id: UserId) -> Gifted:
 def revoke_gifted_sync(user_id: UserId) -> Gifted:
     """Take a gift of sync back; repeatable."""
     with transaction(user_id) as store:
-        revoked = acts.revoke(store, user_id=user_id, admin_id=g.user.id, now=datetime.now(UTC))
+        revoked = sync_acts.revoke(store, user_id=user_id, admin_id=g.user.id, now=datetime.now(UTC))
     return Gifted(user_id=user_id, gifted=revoked.is_gifted, active=revoked.active)

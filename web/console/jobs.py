@@ -10,9 +10,13 @@ from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from domain.errors import JobStateRefused
-from domain.operations import operators as acts
-from domain.rules.jobs import JobKind, JobState
-from domain.rules.operators import WHY_MAX, JobFilter, retryable
+from domain.operations import job_repair
+from domain.rules.acts import WHY_MAX
+from domain.rules.job_kinds import KINDS
+from domain.rules.job_repair import retryable
+from domain.rules.job_search import JobFilter
+from domain.rules.jobs import JobState
+from domain.store import job_search
 from web.console import sessions
 from web.console.page import api, page
 from web.http.body import invalid
@@ -29,10 +33,10 @@ _STRIPE_PAGES: Final = {"pi_": "payments", "ch_": "payments", "evt_": "events", 
 def jobs() -> Response:
     """Show jobs that match, newest first."""
     wanted, before = _filter(), _before()
-    with current_parts().database.single() as store:
-        found = acts.find_jobs(store, wanted, limit=ROWS, before=before)
+    with current_parts().database.read() as reader:
+        found = job_search.find(reader, wanted, limit=ROWS, before=before)
     further = urlencode({**_asked(), "before": str(found[-1].job.id)}) if len(found) == ROWS else None
-    return page("jobs.html", found=found, asked=_asked(), further=further, states=list(JobState), kinds=list(JobKind))
+    return page("jobs.html", found=found, asked=_asked(), further=further, states=list(JobState), kinds=list(KINDS))
 
 
 @api.get("/jobs/<uuid:job_id>")
@@ -46,7 +50,7 @@ def retry(job_id: UUID) -> BaseResponse:
     """Retry a job."""
     parts = current_parts()
     with parts.database.begin() as store:
-        retried = acts.retry_job(store, job_id, who=g.operator, why=_why(), now=datetime.now(UTC))
+        retried = job_repair.retry_job(store, job_id, who=g.operator, why=_why(), now=datetime.now(UTC))
     parts.bell.ring(retried)
     return redirect(f"{sessions.PATH}/jobs/{job_id}", 303)
 
@@ -57,7 +61,7 @@ def discard(job_id: UUID) -> BaseResponse:
     if not _why():
         return _job_page(job_id, status=400, refusal="Say why the job is given up")
     with current_parts().database.begin() as store:
-        acts.discard_job(store, job_id, who=g.operator, why=_why(), now=datetime.now(UTC))
+        job_repair.discard_job(store, job_id, who=g.operator, why=_why(), now=datetime.now(UTC))
     return redirect(f"{sessions.PATH}/jobs/{job_id}", 303)
 
 
@@ -65,8 +69,8 @@ def discard(job_id: UUID) -> BaseResponse:
 def ask() -> Response:
     """Show what a retry of all that match would do: the dry run."""
     wanted = retryable(_filter())
-    with current_parts().database.single() as store:
-        matched, causes = acts.count_jobs(store, wanted), acts.causes(store, wanted)
+    with current_parts().database.read() as reader:
+        matched, causes = job_search.count(reader, wanted), job_search.causes(reader, wanted)
     return page("retry.html", matched=matched, causes=causes, asked=_asked())
 
 
@@ -75,14 +79,14 @@ def retry_all() -> BaseResponse:
     """Record the run that retries all that match, and show it."""
     parts = current_parts()
     with parts.database.begin() as store:
-        run = acts.retry_all(store, _filter(), who=g.operator, why=_why(), now=datetime.now(UTC))
+        run = job_repair.retry_all(store, _filter(), who=g.operator, why=_why(), now=datetime.now(UTC))
     parts.bell.ring(run)
     return redirect(f"{sessions.PATH}/jobs/{run.id}", 303)
 
 
 def _job_page(job_id: UUID, *, status: int = 200, refusal: str | None = None) -> Response:
-    with current_parts().database.single() as store:
-        sheet = acts.job_sheet(store, job_id)
+    with current_parts().database.read() as reader:
+        sheet = job_search.sheet(reader, job_id)
     found = sheet.found.job
     return page(
         "job.html",

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 from flask import Response
 
-from domain.operations import operators as acts
+from domain.rules.job_search import JobFilter
 from domain.rules.jobs import JobState
-from domain.rules.operators import JobFilter
+from domain.store import acts, job_search
 from domain.store.gauges import read_gauges
 from domain.store.invariants import INVARIANTS
 from domain.store.overview import read_overview
@@ -19,10 +19,10 @@ from web.http.parts import current_parts
 def overview() -> Response:
     """Show the state of the house, what failed, and what the day has brought."""
     parts, now = current_parts(), datetime.now(UTC)
-    with parts.database.single() as store:
-        gauges, house = read_gauges(store), read_overview(store, now=now)
-        causes = acts.causes(store, JobFilter(state=JobState.FAILED))
-        done = acts.latest_acts(store, limit=10)
+    with parts.database.read() as reader:
+        gauges, house = read_gauges(reader), read_overview(reader, now=now)
+        causes = job_search.causes(reader, JobFilter(state=JobState.FAILED))
+        done = acts.latest(reader, limit=10)
     return page(
         "overview.html",
         gauges=gauges,
@@ -30,7 +30,7 @@ def overview() -> Response:
         causes=causes,
         acts=done,
         redis=parts.bell.is_working(),
-        invariants=[(one, gauges.violations.get(one.name, 0)) for one in INVARIANTS],
+        invariants=[(invariant, gauges.violations.get(invariant.name, 0)) for invariant in INVARIANTS],
         charts=[day_chart("Sales today", house.sales, euro=True), day_chart("Renewals today", house.renewals)],
         now=now,
     )

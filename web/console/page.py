@@ -5,7 +5,7 @@ from typing import Any, Final
 from flask import Response, g, make_response, render_template
 
 from domain.errors import Busy, Refusal, Unavailable
-from domain.rules.operators import WHY_MAX
+from domain.rules.acts import WHY_MAX
 from domain.store import UnfitDatabase
 from web.console import sessions
 from web.http import auth

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from flask import current_app
 
 from domain.rules.ledger import Appended, Movement
-from domain.store import Database, Store
+from domain.store import Database, Reader, Store
 from domain.store.group_commit import GroupCommit
 from domain.units import UserId
 from gateways.bell import Bell
@@ -55,6 +55,14 @@ def transaction(user_id: UserId) -> Iterator[Store]:
     parts = current_parts()
     with parts.turns.of(user_id), parts.database.begin() as store:
         yield store
+
+
+@contextmanager
+def reading(user_id: UserId) -> Iterator[Reader]:
+    """Open a connection to read a user's rows with; a few at a time for each user."""
+    parts = current_parts()
+    with parts.turns.of(user_id), parts.database.read() as reader:
+        yield reader
 
 
 @contextmanager

@@ -4,14 +4,14 @@
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from flask import request
 
-from domain.rules.jobs import JobState, Recorded
+from domain.rules.jobs import JobState, P, R, Recorded
 from web.http import problems
 from web.http.answer import BASE, Answer
 from web.http.models import Accepted
@@ -43,15 +43,15 @@ def preference(header: str, *, default_s: float) -> Preference:
 
 
 def answer_of(
-    recorded: Recorded,
+    recorded: Recorded[P, R],
     *,
-    model: Callable[[Mapping[str, Any]], Any],
+    model: Callable[[R], Any],
     purchase_id: UUID | None = None,
 ) -> Answer:
     """Ring for a recorded job and answer what came of it within the wait. Call it after the commit.
 
     Args:
-        model: Makes the answer of a done job out of its result.
+        model: Makes the answer of a done job from its result.
         purchase_id: Of the purchase this is about, for clients that go on before the job is done.
     """
     parts = current_parts()
@@ -66,7 +66,7 @@ def answer_of(
         headers["Idempotency-Replayed"] = "true"
     match job.state:
         case JobState.DONE:
-            return Answer(body=model(job.result or {}), headers=headers)
+            return Answer(body=model(recorded.kind.read_result(job)), headers=headers)
         case JobState.REJECTED | JobState.FAILED | JobState.DISCARDED:
             told = problems.of_job(job.problem or _DISCARDED, job_id=job.id)
             retry = {"Retry-After": "1"} if told.status == 503 else {}  # noqa: PLR2004

@@ -13,6 +13,7 @@ from domain.errors import Busy, Unavailable
 from domain.rules.jobs import Job, JobState, Queue
 from domain.store import Database
 from domain.store import jobs as job_rows
+from domain.store.job_execution import oldest_pending_age
 
 WAITING_MAX: Final = 16
 """How many threads of this process may wait for jobs: half of them."""
@@ -55,8 +56,8 @@ class WaitingRoom:
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)
             try:
-                with self._database.single() as store:
-                    job = job_rows.by_id(store, job.id) or job
+                with self._database.read() as reader:
+                    job = job_rows.by_id(reader, job.id) or job
             except (Busy, Unavailable):
                 return job  # it is recorded; the client can ask for it
             if job.state is not JobState.PENDING:
@@ -68,8 +69,8 @@ class WaitingRoom:
         known = self._ages.get(queue)
         if known is None or time.monotonic() > known.until:
             try:
-                with self._database.single() as store:
-                    age = job_rows.oldest_pending_age(store, queue)
+                with self._database.read() as reader:
+                    age = oldest_pending_age(reader, queue)
             except (Busy, Unavailable):
                 age = None
             known = _Age(age_s=age.total_seconds() if age else 0.0, until=time.monotonic() + _AGE_KNOWN_S)

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from domain.errors import NotFound
-from domain.operations import gifts as acts
 from domain.rules.gift_codes import shown
 from domain.rules.gifts import GiftStatus, GiftType, status_at
+from domain.store import gifts as gift_rows
 from web.http import auth
 from web.http.api import Api
 from web.http.gift_guesses import slow_for_guessers
@@ -33,16 +33,16 @@ class GiftPage(Model):
 @api.operation("GET", "/gifts/<ref>", answers=GiftPage, refusals=[NotFound, TooManyRequests])
 def look_up_gift(ref: str) -> GiftPage:
     """Look a gift up by its code, typed in any way."""
-    with slow_for_guessers(ref), current_parts().database.single() as store:
-        found = acts.look_up(store, ref)
+    with slow_for_guessers(ref), current_parts().database.read() as reader:
+        gift = gift_rows.get_by_code(reader, ref)
     return GiftPage(
-        code=shown(found.code),
-        type=found.type,
-        status=status_at(found, datetime.now(UTC)),
-        total_credits=found.total_credits,
-        redeemed=bool(found.redeemed),
-        is_personalized=found.type is GiftType.PERSONALIZED,
-        message=found.message,
-        creator_name=found.creator_name,
-        expires_at=found.expires_at,
+        code=shown(gift.code),
+        type=gift.type,
+        status=status_at(gift, datetime.now(UTC)),
+        total_credits=gift.total_credits,
+        redeemed=bool(gift.redeemed),
+        is_personalized=gift.type is GiftType.PERSONALIZED,
+        message=gift.message,
+        creator_name=gift.creator_name,
+        expires_at=gift.expires_at,
     )

@@ -36,8 +36,8 @@ class DatabaseCollector(Collector):
         yield _gauge("mana_database_pool_in_use", in_use)
         yield _gauge("mana_database_pool_size", size)
         try:
-            with self._parts.database.single() as store:
-                gauges = read_gauges(store)
+            with self._parts.database.read() as reader:
+                gauges = read_gauges(reader)
         except (Busy, Unavailable, UnfitDatabase):
             yield _gauge("mana_database_up", 0)
             return

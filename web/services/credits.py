@@ -3,14 +3,15 @@
 from datetime import UTC, datetime
 
 from domain.errors import KeyReused
-from domain.operations import spending
+from domain.operations import credits as credit_acts
+from domain.store import balances
 from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.idempotency import REPLAYED, client_key
 from web.http.models import Amount, AppId, Description, Instant, Metadata, Model, UserIdText
-from web.http.parts import append, statement
+from web.http.parts import append, reading, statement
 from web.shared.credits import USE_REFUSALS, Balance, Transaction, Use, facts_of, spend
 from web.shared.credits import Used as UsedAnswer
 
@@ -64,8 +65,8 @@ class Prepared(Balance):
 @api.operation("GET", "/credits/balance/<user_id:user_id>", answers=Balance)
 def get_balance_of_user(user_id: UserId) -> Balance:
     """Read a user's balance. An unknown user has zero."""
-    with statement(user_id) as store:
-        return Balance.model_validate(spending.balance(store, user_id=user_id, now=datetime.now(UTC)))
+    with reading(user_id) as reader:
+        return Balance.model_validate(balances.balance_of(reader, user_id))
 
 
 @api.operation("POST", "/credits/use", answers=UsedAnswer, refusals=USE_REFUSALS, keyed=True)
@@ -78,7 +79,7 @@ def use_credits_of_user(body: UseFor) -> Answer:
 def refund_credits(body: Refund) -> Answer:
     """Give credits back to a user."""
     key = client_key("internal/refund", **facts_of(body))
-    refund = spending.refund(
+    refund = credit_acts.refund(
         user_id=UserId(body.user_id),
         amount=Credits(body.amount),
         app_id=body.app_id,
@@ -97,4 +98,4 @@ def init_balance(body: Init) -> Prepared:
     """Make sure that a user has a balance; repeatable."""
     user_id = UserId(body.user_id)
     with statement(user_id) as store:
-        return Prepared.model_validate(spending.init(store, user_id=user_id, now=datetime.now(UTC)))
+        return Prepared.model_validate(credit_acts.init(store, user_id=user_id, now=datetime.now(UTC)))

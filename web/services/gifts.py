@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from domain.errors import KeyReused
-from domain.operations import gifts
+from domain.operations import gifts as gift_acts
 from domain.units import UserId
 from web.http import auth
 from web.http.answer import Answer
@@ -38,7 +38,7 @@ def redeem_pending_gifts(body: RedeemPending) -> Answer:
     key = client_key("internal/redeem-pending", **body.model_dump(mode="json"))
     user_id = UserId(body.user_id)
     with transaction(user_id) as store:
-        recorded = gifts.redeem_pending_later(
+        recorded = gift_acts.redeem_pending_later(
             store, user_id=user_id, email=body.email, key=key, request_id=request_id(), now=datetime.now(UTC)
         )
-    return answer_of(recorded, model=lambda result: RedeemedPending.model_validate(dict(result)))
+    return answer_of(recorded, model=RedeemedPending.model_validate)

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import StringConstraints
 
 from domain.errors import KeyReused
-from domain.operations import grants
+from domain.operations import grants as grant_acts
 from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
@@ -43,7 +43,7 @@ def grant_credits(body: Grant) -> Answer:
     """Give a user credits, once per user and `referenceId`. Another amount for the same reference is refused."""
     user_id = UserId(body.user_id)
     with statement(user_id) as store:
-        granted = grants.grant(
+        granted = grant_acts.grant(
             store,
             user_id=user_id,
             amount=Credits(body.amount),

@@ -7,8 +7,9 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from domain.errors import HoldEnded, HoldExceeded, HoldExpired, InsufficientCredits, KeyReused, NotFound
-from domain.operations import holds
+from domain.operations import holds as hold_acts
 from domain.rules.holds import LIFE, LIFE_MAX
+from domain.store import holds as hold_rows
 from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
@@ -71,7 +72,7 @@ def reserve_credits(body: Reserve) -> Answer:
     user_id, now = UserId(body.user_id), datetime.now(UTC)
     life = LIFE if body.expires_in_seconds is None else timedelta(seconds=body.expires_in_seconds)
     with transaction(user_id) as store:
-        hold_id, held = holds.reserve(
+        hold_id, held = hold_acts.reserve(
             store,
             user_id=user_id,
             amount=Credits(body.amount),
@@ -95,7 +96,7 @@ def commit_reservation(body: Commit) -> Answer:
     """Spend reserved credits; the rest of a partial commit returns to the user."""
     key = client_key("internal/commit", **body.model_dump(mode="json"))
     with transaction(_owner_of(body.reservation_id)) as store:
-        spent = holds.commit_hold(
+        spent = hold_acts.commit_hold(
             store,
             hold_id=body.reservation_id,
             amount=None if body.amount is None else Credits(body.amount),
@@ -117,12 +118,12 @@ def refund_reservation(body: RefundReservation) -> Answer:
     """Give reserved credits back to the user."""
     key = client_key("internal/refund-reservation", **body.model_dump(mode="json"))
     with transaction(_owner_of(body.reservation_id)) as store:
-        released = holds.release(store, hold_id=body.reservation_id, key=key, now=datetime.now(UTC))
+        released = hold_acts.release(store, hold_id=body.reservation_id, key=key, now=datetime.now(UTC))
     told = RefundedReservation(balance=released.balance.balance)
     return Answer(body=told, headers=REPLAYED if released.replayed else {})
 
 
 def _owner_of(hold_id: UUID) -> UserId:
     """Find whose turn a hold's act takes, before its transaction begins."""
-    with current_parts().database.single() as store:
-        return holds.owner_of(store, hold_id=hold_id)
+    with current_parts().database.read() as reader:
+        return hold_rows.owner_of(reader, hold_id)

@@ -1,15 +1,15 @@
 """Cloud Sync for other services: the sync server's gate, and renewals asked for by hand."""
 
 from domain.errors import KeyReused
-from domain.operations import renewals
-from domain.operations import sync as acts
+from domain.operations import renewals as renewal_acts
+from domain.store import sync as sync_rows
 from domain.units import UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.idempotency import client_key
 from web.http.models import Model
-from web.http.parts import current_parts, statement
+from web.http.parts import current_parts, reading
 from web.http.requests import request_id
 from web.http.waiting import answer_of
 from web.shared.sync import Gate
@@ -29,8 +29,8 @@ class Charged(Model):
 @api.operation("GET", "/sync/status/<user_id:user_id>", answers=Gate)
 def get_sync_status_of_user(user_id: UserId) -> Gate:
     """Read whether a user may sync; asked before each push and pull."""
-    with statement(user_id) as store:
-        return Gate.model_validate(acts.gate(store, user_id=user_id))
+    with reading(user_id) as reader:
+        return Gate.model_validate(sync_rows.gate(reader, user_id))
 
 
 @api.operation("POST", "/sync/charge-recurring", answers=Charged, refusals=[KeyReused], keyed=True, queued=True)
@@ -38,5 +38,5 @@ def charge_recurring() -> Answer:
     """Renew everything that is due now, or join the run that is at it."""
     key = client_key("internal/sync/charge-recurring")
     with current_parts().database.begin() as store:
-        recorded = renewals.run_later(store, key=key, request_id=request_id())
-    return answer_of(recorded, model=lambda result: Charged(**result))
+        recorded = renewal_acts.run_later(store, key=key, request_id=request_id())
+    return answer_of(recorded, model=Charged.model_validate)

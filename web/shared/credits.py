@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from domain.errors import InsufficientCredits, KeyReused, OperationNotUsable, PriceDisagrees, UnknownOperation
-from domain.operations import spending
+from domain.operations import credits as credit_acts
 from domain.rules.ledger import Appended
 from domain.rules.prices import QUANTITY_MAX, price
 from domain.units import Credits, UserId
@@ -65,7 +65,7 @@ class Used(Model):
 
     @classmethod
     def of(cls, appended: Appended) -> Self:
-        """Tell what came of spending."""
+        """Tell what came of credit_acts."""
         return cls(
             transaction=Transaction.model_validate(appended.transaction),
             new_balance=Balance.model_validate(appended.balance),
@@ -113,7 +113,7 @@ class Use(Model):
 
 def spend(user_id: UserId, body: Use, *, route: str) -> Answer:
     """Spend a user's credits. The answer is marked when it is that of an earlier request with the same key."""
-    usage = spending.usage(
+    usage = credit_acts.usage(
         user_id=user_id,
         amount=body.cost,
         app_id=body.app_id,

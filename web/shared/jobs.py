@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from typing_extensions import TypeAliasType
 
-from domain.rules.jobs import JobKind, JobState
-from domain.rules.operators import JobFilter, age_s
+from domain.rules.job_kinds import KINDS
+from domain.rules.job_search import JobFilter, age_s
+from domain.rules.jobs import JobState
 from domain.units import USER_ID_MAX, UserId
 from web.http.models import Model
 
@@ -18,6 +20,16 @@ def _age(text: str) -> str:
     return text
 
 
+def _known_kind(name: str) -> str:
+    if name not in KINDS:
+        raise ValueError("must be a kind of job")
+    return name
+
+
+JobKindName = TypeAliasType(
+    "JobKindName",
+    Annotated[str, AfterValidator(_known_kind), WithJsonSchema({"type": "string", "enum": sorted(KINDS)})],
+)
 FilterText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 UserText = Annotated[str, StringConstraints(min_length=1, max_length=USER_ID_MAX, pattern=r"^[^\x00]*$")]
 Age = Annotated[str, StringConstraints(max_length=12), AfterValidator(_age)]
@@ -27,7 +39,7 @@ class Filter(Model):
     """Which jobs are meant. `error` is an error's class or a problem's code; `olderThan` an age such as `15m`."""
 
     state: Annotated[JobState, Field(strict=False)] | None = None
-    kind: Annotated[JobKind, Field(strict=False)] | None = None
+    kind: JobKindName | None = None
     user_id: UserText | None = None
     error: FilterText | None = None
     older_than: Age | None = None

@@ -2,8 +2,7 @@
 
 from typing import Self
 
-from domain.operations import sync as acts
-from domain.rules.sync import Interval
+from domain.rules.sync import Interval, Status
 from web.http.models import Instant, Model
 
 
@@ -32,18 +31,18 @@ class SyncStatus(Gate):
     next_charge: NextCharge | None = None
 
     @classmethod
-    def of(cls, status: acts.Status) -> Self:
+    def of(cls, status: Status) -> Self:
         """Tell a user's sync; without a subscription it is inactive."""
         if status.subscription is None:
             return cls(active=False)
         forecast = NextCharge.model_validate(status.next_charge) if status.next_charge else None
-        told = status.subscription
+        subscription = status.subscription
         return cls(
-            active=told.active,
-            interval=told.interval,
-            next_charge_at=told.next_charge_at,
-            paused_at=told.paused_at,
-            gifted=told.is_gifted,
-            auto_resume=told.auto_resume,
+            active=subscription.active,
+            interval=subscription.interval,
+            next_charge_at=subscription.next_charge_at,
+            paused_at=subscription.paused_at,
+            gifted=subscription.is_gifted,
+            auto_resume=subscription.auto_resume,
             next_charge=forecast,
         )

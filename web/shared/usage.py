@@ -5,11 +5,11 @@ from typing import Annotated, Final
 
 from pydantic import Field, WithJsonSchema
 
-from domain.operations.usage import usage_of
 from domain.rules.usage import DAYS_MAX, GroupBy
+from domain.store import usage as usage_rows
 from domain.units import UserId
 from web.http.models import Model
-from web.http.parts import statement
+from web.http.parts import reading
 from web.http.problems import BadRequest
 
 DEFAULT_DAYS: Final = 30
@@ -54,13 +54,13 @@ def usage_answer(user_id: UserId, query: UsageQuery) -> UsageAnswer:
     if not 0 < (to_day - from_day).days <= DAYS_MAX:
         errors = [{"field": "from", "message": f"must be before `to`, by at most {DAYS_MAX} days"}]
         raise BadRequest("The query is not valid", errors=errors)
-    with statement(user_id) as store:
-        found = usage_of(store, user_id=user_id, from_day=from_day, to_day=to_day, group_by=query.group_by)
+    with reading(user_id) as reader:
+        usage = usage_rows.read(reader, user_id, from_day=from_day, to_day=to_day, group_by=query.group_by)
     return UsageAnswer(
         from_=from_day,
         to=to_day,
         group_by=query.group_by,
-        total_credits=sum(one.credits for one in found),
-        total_uses=sum(one.uses for one in found),
-        items=[UsageItem.model_validate(one) for one in found],
+        total_credits=sum(item.credits for item in usage),
+        total_uses=sum(item.uses for item in usage),
+        items=[UsageItem.model_validate(item) for item in usage],
     )

@@ -1,19 +1,18 @@
 """Personal credits: what the signed-in user has, spends and has spent."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from flask import g
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from domain.operations import spending
 from domain.rules.ledger import HistoryFilter, TransactionType
+from domain.store import balances, ledger
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.lists import bad_cursor, decode, page_of
 from web.http.models import Page
-from web.http.parts import statement
+from web.http.parts import reading
 from web.shared.credits import USE_REFUSALS, Balance, Transaction, Use, Used, spend
 
 api = Api("users_credits", auth.user)
@@ -22,8 +21,8 @@ api = Api("users_credits", auth.user)
 @api.operation("GET", "/credits/balance", answers=Balance)
 def get_balance() -> Balance:
     """Read the balance. A new user has zero."""
-    with statement(g.user.id) as store:
-        return Balance.model_validate(spending.balance(store, user_id=g.user.id, now=datetime.now(UTC)))
+    with reading(g.user.id) as reader:
+        return Balance.model_validate(balances.balance_of(reader, g.user.id))
 
 
 @api.operation("POST", "/credits/use", answers=Used, refusals=USE_REFUSALS, keyed=True)
@@ -60,14 +59,16 @@ def list_transactions(query: HistoryQuery) -> Answer:
         if not (told.isascii() and told.isdigit() and len(told) < 19):  # noqa: PLR2004 - fits a bigint
             raise bad_cursor()
         before_seq = int(told)
-    with statement(g.user.id) as store:
-        found = spending.history(
-            store,
-            user_id=g.user.id,
+    with reading(g.user.id) as reader:
+        transactions = ledger.history(
+            reader,
+            g.user.id,
             limit=query.limit,
             offset=query.offset,
             before_seq=before_seq,
             wanted=query.wanted,
         )
-    last = str(found[-1].seq) if found else None
-    return page_of([Transaction.model_validate(one) for one in found], query, last=last, filters=query.kept)
+    last = str(transactions[-1].seq) if transactions else None
+    return page_of(
+        [Transaction.model_validate(transaction) for transaction in transactions], query, last=last, filters=query.kept
+    )

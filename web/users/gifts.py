@@ -17,11 +17,12 @@ from domain.errors import (
     NotFound,
     OwnGift,
 )
-from domain.operations import gifts as acts
-from domain.rules.gift_codes import shown
+from domain.operations import gifts as gift_acts
+from domain.rules.gift_codes import parse_code, shown
 from domain.rules.gifts import GIFT_MAX, LIFE, LIFE_MAX, GiftStatus, GiftType, NewGift, public_name, status_at
 from domain.rules.gifts import Gift as DomainGift
 from domain.rules.gifts import Redemption as DomainRedemption
+from domain.store import gifts as gift_rows
 from domain.units import Credits
 from web.http import auth
 from web.http.answer import Answer
@@ -30,7 +31,7 @@ from web.http.gift_guesses import slow_for_guessers
 from web.http.idempotency import REPLAYED, client_key
 from web.http.lists import page_of, position, positioned
 from web.http.models import AppId, Instant, Model, Page
-from web.http.parts import current_parts, statement, transaction
+from web.http.parts import current_parts, reading, transaction
 from web.http.problems import BadRequest, TooManyRequests
 from web.http.requests import request_id
 from web.http.waiting import answer_of
@@ -144,33 +145,31 @@ def create_gift(body: NewGiftBody) -> Answer:
         expires_at=_end(body, now),
     )
     with transaction(g.user.id) as store:
-        created = acts.create_gift(store, new, key=key, now=now)
-    return Answer(body=_told(created.gift, now=None), status=201, headers=REPLAYED if created.replayed else {})
+        created = gift_acts.create_gift(store, new, key=key, now=now)
+    return Answer(body=_shown(created.gift, now=None), status=201, headers=REPLAYED if created.replayed else {})
 
 
 @api.operation("GET", "/gifts/me/created", answers=list[Gift])
 def list_created_gifts(query: Page) -> Answer:
     """Read the gifts the user has made, newest first."""
     older_than = position(query.cursor)
-    with statement(g.user.id) as store:
-        found = acts.created_gifts(
-            store, user_id=g.user.id, limit=query.limit, offset=query.offset, older_than=older_than
-        )
-    last = positioned(found[-1].created_at, found[-1].id) if found else None
+    with reading(g.user.id) as reader:
+        gifts = gift_rows.created_by(reader, g.user.id, limit=query.limit, offset=query.offset, older_than=older_than)
+    last = positioned(gifts[-1].created_at, gifts[-1].id) if gifts else None
     now = datetime.now(UTC)
-    return page_of([_told(one, now=now) for one in found], query, last=last)
+    return page_of([_shown(gift, now=now) for gift in gifts], query, last=last)
 
 
 @api.operation("GET", "/gifts/me/received", answers=list[ReceivedGift])
 def list_received_gifts(query: Page) -> Answer:
     """Read the gifts the user has redeemed, newest first."""
     older_than = position(query.cursor)
-    with statement(g.user.id) as store:
-        found = acts.received_gifts(
-            store, user_id=g.user.id, limit=query.limit, offset=query.offset, older_than=older_than
+    with reading(g.user.id) as reader:
+        redemptions = gift_rows.redeemed_by(
+            reader, g.user.id, limit=query.limit, offset=query.offset, older_than=older_than
         )
-    last = positioned(found[-1].redeemed_at, found[-1].id) if found else None
-    return page_of([_received(one) for one in found], query, last=last)
+    last = positioned(redemptions[-1].redeemed_at, redemptions[-1].id) if redemptions else None
+    return page_of([_received(redemption) for redemption in redemptions], query, last=last)
 
 
 @api.operation(
@@ -184,9 +183,9 @@ def list_received_gifts(query: Page) -> Answer:
 def redeem_gift(ref: str, body: RedeemGift | None) -> Answer:
     """Redeem a gift by its code, typed in any way. A repeat of the same user brings the first answer again."""
     source_app_id = body.source_app_id if body else None
-    key = client_key("gifts/redeem", code=acts.comparable_code(ref), sourceAppId=source_app_id)
+    key = client_key("gifts/redeem", code=parse_code(ref), sourceAppId=source_app_id)
     with slow_for_guessers(ref), transaction(g.user.id) as store:
-        recorded = acts.redeem_later(
+        recorded = gift_acts.redeem_later(
             store,
             typed=ref,
             user_id=g.user.id,
@@ -195,7 +194,7 @@ def redeem_gift(ref: str, body: RedeemGift | None) -> Answer:
             key=key,
             request_id=request_id(),
         )
-    return answer_of(recorded, model=lambda result: RedeemedGift.model_validate(dict(result)))
+    return answer_of(recorded, model=RedeemedGift.model_validate)
 
 
 @api.operation("DELETE", "/gifts/<ref>", answers=CancelledGift, refusals=[NotFound, *_ENDED, KeyReused], keyed=True)
@@ -204,7 +203,7 @@ def cancel_gift(ref: str) -> Answer:
     gift_id = _id(ref)
     key = client_key("gifts/cancel", giftId=str(gift_id))
     with transaction(g.user.id) as store:
-        done = acts.cancel(store, gift_id=gift_id, creator_id=g.user.id, key=key, now=datetime.now(UTC))
+        done = gift_acts.cancel(store, gift_id=gift_id, creator_id=g.user.id, key=key, now=datetime.now(UTC))
     told = CancelledGift(refunded_credits=done.refunded_credits)
     return Answer(body=told, headers=REPLAYED if done.replayed else {})
 
@@ -226,7 +225,7 @@ def _id(ref: str) -> UUID:
         raise NotFound("Gift") from None
 
 
-def _told(found: DomainGift, *, now: datetime | None) -> Gift:
+def _shown(found: DomainGift, *, now: datetime | None) -> Gift:
     """Tell a gift to its creator; with `now`, as of that moment."""
     link = f"{current_parts().settings.base_url}/g/{shown(found.code)}"
     facts: dict[str, Any] = {name: getattr(found, name) for name in Gift.model_fields if hasattr(found, name)}

@@ -6,8 +6,8 @@ from uuid import UUID
 from flask import g
 
 from domain.errors import NotFound
-from domain.operations.jobs import find_job
 from domain.rules.jobs import Job, JobState
+from domain.store import jobs as job_rows
 from web.http import auth
 from web.http.api import Api
 from web.http.models import Instant, JsonObject, Model, Problem
@@ -34,7 +34,7 @@ class JobStatus(Model):
         """Tell a job."""
         return cls(
             job_id=job.id,
-            kind=job.kind.value,
+            kind=job.kind.name,
             status=job.state,
             result=dict(job.result) if job.result is not None else None,
             problem=of_job(job.problem) if job.problem else None,
@@ -47,5 +47,5 @@ class JobStatus(Model):
 @api.operation("GET", "/jobs/<uuid:job_id>", answers=JobStatus, refusals=[NotFound])
 def get_job(job_id: UUID) -> JobStatus:
     """Follow a job: the user's own, or any for a service."""
-    with current_parts().database.single() as store:
-        return JobStatus.of(find_job(store, job_id, owner=auth.as_caller_may_see(g.user)))
+    with current_parts().database.read() as reader:
+        return JobStatus.of(job_rows.get(reader, job_id, owner=auth.as_caller_may_see(g.user)))

@@ -1,23 +1,25 @@
 """Buying credits: packages on sale, starting a purchase, following it."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from flask import g
 from pydantic import Field
 
 from domain.errors import KeyReused, NotFound
-from domain.operations import purchases as acts
+from domain.operations import purchases as purchase_acts
 from domain.rules.purchases import Purchase as DomainPurchase
 from domain.rules.purchases import PurchaseStatus, Redirects
+from domain.store import packages as package_rows
+from domain.store import purchases as purchase_rows
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.idempotency import client_key
-from web.http.lists import bad_cursor, decode, page_of
+from web.http.lists import page_of, position, positioned
 from web.http.models import Instant, JsonObject, Model, Page
-from web.http.parts import current_parts, statement, transaction
+from web.http.parts import current_parts, reading, transaction
 from web.http.problems import BadRequest
 from web.http.requests import request_id
 from web.http.waiting import answer_of
@@ -83,8 +85,8 @@ class Purchase(Model):
 @api.operation("GET", "/credits/packages", answers=list[Package])
 def list_packages() -> list[Package]:
     """Read what is on sale."""
-    with statement(g.user.id) as store:
-        return [Package.model_validate(package) for package in acts.packages_on_sale(store)]
+    with reading(g.user.id) as reader:
+        return [Package.model_validate(package) for package in package_rows.all_packages(reader, only_active=True)]
 
 
 @api.operation("POST", "/credits/purchase", answers=Started, refusals=[NotFound, KeyReused], keyed=True, queued=True)
@@ -92,7 +94,7 @@ def start_purchase(body: StartPurchase) -> Answer:
     """Start a purchase: a worker makes what is to be paid at Stripe."""
     key = client_key("purchase", **body.model_dump(mode="json"))
     with transaction(g.user.id) as store:
-        started = acts.start_purchase(
+        started = purchase_acts.start_purchase(
             store,
             user_id=g.user.id,
             package_id=body.package_id,
@@ -101,34 +103,34 @@ def start_purchase(body: StartPurchase) -> Answer:
             request_id=request_id(),
             now=datetime.now(UTC),
         )
-    return answer_of(started.recorded, model=lambda result: Started(**_typed(result)), purchase_id=started.purchase_id)
+    return answer_of(started.recorded, model=Started.model_validate, purchase_id=started.purchase_id)
 
 
 @api.operation("GET", "/credits/purchase/<uuid:purchase_id>", answers=Purchase, refusals=[NotFound])
 def get_purchase(purchase_id: UUID) -> Purchase:
     """Follow a purchase; while it is pending, with what is needed to pay it."""
-    with statement(g.user.id) as store:
-        return told(acts.get_purchase(store, purchase_id, owner=g.user.id))
+    with reading(g.user.id) as reader:
+        return _shown(purchase_rows.get(reader, purchase_id, owner=g.user.id))
 
 
 @api.operation("GET", "/credits/purchases", answers=list[Purchase])
 def list_purchases(query: Page) -> Answer:
     """Read the purchases, newest first."""
-    older_than = _position(query.cursor) if query.cursor is not None else None
-    with statement(g.user.id) as store:
-        found = acts.purchases_of(
-            store, user_id=g.user.id, limit=query.limit, offset=query.offset, older_than=older_than
+    older_than = position(query.cursor)
+    with reading(g.user.id) as reader:
+        purchases = purchase_rows.of_user(
+            reader, g.user.id, limit=query.limit, offset=query.offset, older_than=older_than
         )
-    last = f"{found[-1].created_at.isoformat()} {found[-1].id}" if found else None
-    return page_of([told(one) for one in found], query, last=last)
+    last = positioned(purchases[-1].created_at, purchases[-1].id) if purchases else None
+    return page_of([_shown(purchase) for purchase in purchases], query, last=last)
 
 
-def told(found: DomainPurchase) -> Purchase:
-    """Tell a purchase; its secrets only while they can still be used."""
-    made = Purchase.model_validate(found)
-    if found.status is not PurchaseStatus.PENDING:
-        made.client_secret = made.checkout_url = None
-    return made
+def _shown(purchase: DomainPurchase) -> Purchase:
+    """Show a purchase; its secrets only while they can still be used."""
+    shown = Purchase.model_validate(purchase)
+    if purchase.status is not PurchaseStatus.PENDING:
+        shown.client_secret = shown.checkout_url = None
+    return shown
 
 
 def _redirects(body: StartPurchase) -> Redirects | None:
@@ -144,15 +146,3 @@ def _redirects(body: StartPurchase) -> Redirects | None:
         success_url=checked(body.success_url, "successUrl", origins=origins),
         cancel_url=checked(body.cancel_url, "cancelUrl", origins=origins),
     )
-
-
-def _position(cursor: str) -> tuple[datetime, UUID]:
-    created_at, _, purchase_id = decode(cursor).partition(" ")
-    try:
-        return datetime.fromisoformat(created_at), UUID(purchase_id)
-    except ValueError:
-        raise bad_cursor() from None
-
-
-def _typed(result: Any) -> dict[str, Any]:
-    return {**result, "purchaseId": UUID(result["purchaseId"])}

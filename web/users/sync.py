@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from flask import g
 
 from domain.errors import InsufficientCredits, KeyReused, NotFound, SyncAlreadyActive, SyncGifted, SyncNotActive
-from domain.operations import sync as acts
+from domain.operations import sync as sync_acts
 from domain.rules.sync import Interval
+from domain.store import sync as sync_rows
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.idempotency import client_key
 from web.http.models import Instant, Model
-from web.http.parts import statement, transaction
+from web.http.parts import reading, transaction
 from web.http.requests import request_id
 from web.http.waiting import answer_of
 from web.shared.sync import SyncStatus
@@ -73,8 +74,8 @@ class AutoResumeSet(Model):
 @api.operation("GET", "/sync/status", answers=SyncStatus)
 def get_sync_status() -> SyncStatus:
     """Read the user's sync."""
-    with statement(g.user.id) as store:
-        return SyncStatus.of(acts.status(store, user_id=g.user.id))
+    with reading(g.user.id) as reader:
+        return SyncStatus.of(sync_rows.status(reader, g.user.id))
 
 
 @api.operation(
@@ -90,13 +91,15 @@ def activate_sync(body: Activate | None) -> Answer:
     interval = body.interval if body else Interval.MONTHLY
     key = client_key("sync/activate", interval=interval.value)
     with transaction(g.user.id) as store:
-        recorded = acts.activate_later(store, user_id=g.user.id, interval=interval, key=key, request_id=request_id())
+        recorded = sync_acts.activate_later(
+            store, user_id=g.user.id, interval=interval, key=key, request_id=request_id()
+        )
     return answer_of(
         recorded,
         model=lambda result: Activated(
-            interval=Interval(result["interval"]),
-            next_charge_at=datetime.fromisoformat(result["nextChargeAt"]),
-            amount_charged=result["amountCharged"],
+            interval=result.interval,
+            next_charge_at=result.next_charge_at,
+            amount_charged=result.amount_charged,
         ),
     )
 
@@ -105,7 +108,7 @@ def activate_sync(body: Activate | None) -> Answer:
 def deactivate_sync() -> Deactivated:
     """Stop sync at once. Nothing is refunded."""
     with transaction(g.user.id) as store:
-        acts.deactivate(store, user_id=g.user.id, now=datetime.now(UTC))
+        sync_acts.deactivate(store, user_id=g.user.id, now=datetime.now(UTC))
     return Deactivated()
 
 
@@ -113,7 +116,9 @@ def deactivate_sync() -> Deactivated:
 def change_sync_interval(body: ChangeInterval) -> IntervalChanged:
     """Change how often to be charged, from the next charge on."""
     with transaction(g.user.id) as store:
-        effective_at = acts.change_interval(store, user_id=g.user.id, interval=body.interval, now=datetime.now(UTC))
+        effective_at = sync_acts.change_interval(
+            store, user_id=g.user.id, interval=body.interval, now=datetime.now(UTC)
+        )
     return IntervalChanged(interval=body.interval, amount_charged=body.interval.price, effective_at=effective_at)
 
 
@@ -121,5 +126,5 @@ def change_sync_interval(body: ChangeInterval) -> IntervalChanged:
 def set_sync_auto_resume(body: AutoResume) -> AutoResumeSet:
     """Choose whether paused sync is activated again by the first top-up that suffices; off unless chosen."""
     with transaction(g.user.id) as store:
-        acts.set_auto_resume(store, user_id=g.user.id, enabled=body.enabled, now=datetime.now(UTC))
+        sync_acts.set_auto_resume(store, user_id=g.user.id, enabled=body.enabled, now=datetime.now(UTC))
     return AutoResumeSet(enabled=body.enabled)

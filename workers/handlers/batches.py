@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from domain.store import Store
+from domain.store import Reader, Store
 from gateways.errors import RetryableError
 from process.parts import WorkerParts
 
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 def act_on_due(
     parts: WorkerParts,
     *,
-    find: Callable[[Store, Position | None], list[Position]],
+    find: Callable[[Reader, Position | None], list[Position]],
     act: Callable[[Store, UUID], bool],
 ) -> int:
     """Act on every due row; returns on how many.
@@ -40,8 +40,8 @@ def act_on_due(
     behind: Position | None = None
     until = time.monotonic() + RUN_S
     while time.monotonic() < until:
-        with parts.database.single() as store:
-            batch = find(store, behind)
+        with parts.database.read() as reader:
+            batch = find(reader, behind)
         if not batch:
             break
         for _, row_id in batch:

@@ -1,17 +1,22 @@
 """Jobs about holds: give back what was neither paid nor released in time."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.operations import holds
-from domain.operations.jobs import Write
-from domain.rules.jobs import Job
+from domain.rules.job_kinds import EXPIRE_HOLDS
+from domain.rules.job_payloads import Expired
+from domain.rules.jobs import Job, NoPayload
 from domain.store import Store
+from domain.store import holds as hold_rows
 from process.parts import WorkerParts
 from workers.handlers.batches import BATCH, act_on_due
+from workers.registry import handles
 
 
-def expire_holds(_job: Job, parts: WorkerParts) -> Write:
+@handles(EXPIRE_HOLDS)
+def expire_holds(_payload: NoPayload, _job: Job, parts: WorkerParts) -> Callable[[Store], Expired]:
     """Give back the credits of every hold whose time is over."""
     now = datetime.now(UTC)
 
@@ -19,6 +24,6 @@ def expire_holds(_job: Job, parts: WorkerParts) -> Write:
         return holds.expire(store, hold_id=hold_id, now=now)
 
     expired = act_on_due(
-        parts, find=lambda store, behind: holds.due_holds(store, now=now, behind=behind, most=BATCH), act=act
+        parts, find=lambda reader, behind: hold_rows.due(reader, now=now, behind=behind, most=BATCH), act=act
     )
-    return lambda _store: {"expired": expired}
+    return lambda _store: Expired(expired=expired)

@@ -1,84 +1,68 @@
-"""Jobs about purchases: make at Stripe what the buyer will pay, refund it, end what nobody pays."""
+"""Jobs about purchases: make at Stripe what the buyer will pay, end what nobody pays."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
-from uuid import UUID
 
-from domain.operations.jobs import Write
-from domain.operations.purchases import attach_payment, cancel_unpaid, get_purchase
+from domain.operations.purchases import attach_payment, cancel_unpaid
 from domain.operations.reconciliation import record_cancellations
-from domain.rules.jobs import Job
-from domain.rules.purchases import PurchaseStatus
+from domain.operations.stripe import keep_customer
+from domain.rules.job_kinds import ABANDONED, CANCEL, PURCHASE
+from domain.rules.job_payloads import CancelPurchase, Found, OpenPayment, PaymentOpened, Settled
+from domain.rules.jobs import Job, NoPayload
+from domain.rules.purchases import Purchase, PurchaseStatus
 from domain.store import Store
 from domain.store import purchases as purchase_rows
+from domain.store import stripe as stripe_rows
 from process.parts import WorkerParts
 from workers.handlers.stripe_events import facts_shown, settle
+from workers.registry import handles
 
 
-def open_payment(job: Job, parts: WorkerParts) -> Write:
+@handles(PURCHASE)
+def open_payment(payload: OpenPayment, _job: Job, parts: WorkerParts) -> Callable[[Store], PaymentOpened]:
     """Make the Stripe customer, and a PaymentIntent or, when the buyer gave URLs, a Checkout Session.
 
-    A crash after a call to Stripe leaves an object there that this database does not know yet; the next try asks with
-    the same idempotency key and gets the same object.
+    A crash after a call to Stripe leaves an object there that this database does not know yet; the next attempt asks
+    with the same idempotency key and gets the same object.
     """
-    purchase_id = UUID(job.payload["purchaseId"])
+    with parts.database.read() as reader:
+        purchase = purchase_rows.get(reader, payload.purchase_id)
+        customer_id = stripe_rows.customer_of(reader, purchase.user_id)
+    payment = parts.stripe.ensure_payment(purchase, customer_id or _make_customer(purchase, parts))
+    return partial(attach_payment, purchase_id=purchase.id, made=payment)
+
+
+def _make_customer(purchase: Purchase, parts: WorkerParts) -> str:
+    customer_id = parts.stripe.ensure_customer(purchase.user_id)
     with parts.database.begin() as store:
-        purchase = get_purchase(store, purchase_id)
-        customer_id = purchase_rows.customer_of(store, purchase.user_id)
-    if customer_id is None:
-        made_id = parts.stripe.ensure_customer(purchase.user_id)
-        with parts.database.begin() as store:
-            purchase_rows.set_customer(store, purchase.user_id, made_id, now=datetime.now(UTC))
-            # The first one written stays, whoever wrote it.
-            customer_id = purchase_rows.customer_of(store, purchase.user_id) or made_id
-    made = parts.stripe.ensure_payment(purchase, customer_id)
-    return partial(attach_payment, purchase_id=purchase_id, made=made)
+        return keep_customer(store, user_id=purchase.user_id, customer_id=customer_id, now=datetime.now(UTC))
 
 
-def refund_purchase(job: Job, parts: WorkerParts) -> Write:
-    """Ask Stripe for a refund. The credits go back when Stripe tells of it, as for a refund of any other origin.
-
-    A crash after the call leaves a refund whose event does the rest; the next try finds the same refund by its key.
-    """
-    told = job.payload
-    with parts.database.single() as store:
-        purchase = get_purchase(store, UUID(told["purchaseId"]))
-    refund_id = parts.stripe.ensure_refund(
-        purchase, amount=told["amount"], reason=told["reason"], asked_before=told["askedBefore"]
-    )
-    return lambda _store: {"purchaseId": told["purchaseId"], "refundId": refund_id, "amount": told["amount"]}
-
-
-def find_abandoned(_job: Job, parts: WorkerParts) -> Write:
+@handles(ABANDONED)
+def find_abandoned(_payload: NoPayload, _job: Job, parts: WorkerParts) -> Callable[[Store], Found]:
     """Record a job for each purchase that nobody paid within a day, a batch in a transaction."""
-    found = 0
+    count = 0
     while True:
         with parts.database.begin() as store:
-            fresh = record_cancellations(store, now=datetime.now(UTC))
-        parts.bell.ring(*fresh)
-        found += len(fresh)
-        if not fresh:
-            return lambda _store: {"found": found}
+            recorded = record_cancellations(store, now=datetime.now(UTC))
+        parts.bell.ring(*recorded)
+        count += len(recorded)
+        if not recorded:
+            return lambda _store: Found(found=count)
 
 
-def cancel_purchase(job: Job, parts: WorkerParts) -> Write:
+@handles(CANCEL)
+def cancel_purchase(payload: CancelPurchase, _job: Job, parts: WorkerParts) -> Callable[[Store], Settled]:
     """End a purchase that nobody paid, at Stripe first; one that is paid or on its way there is left to its events.
 
-    A crash after the call leaves something cancelled at Stripe, which its event tells, and the next try sees.
+    A crash after the call leaves something cancelled at Stripe, which its event tells, and the next attempt sees.
     """
-    purchase_id = UUID(job.payload["purchaseId"])
-    with parts.database.single() as store:
-        purchase = get_purchase(store, purchase_id)
+    with parts.database.read() as reader:
+        purchase = purchase_rows.get(reader, payload.purchase_id)
     if purchase.status not in {PurchaseStatus.PENDING, PurchaseStatus.FAILED}:
-        return partial(_as_it_is, status=purchase.status)
+        return lambda _store: Settled(status=purchase.status)
     ended = parts.stripe_reader.end_unpaid(purchase)
     if ended is None:
-        return partial(cancel_unpaid, purchase_id=purchase_id, now=datetime.now(UTC))
-    told = facts_shown(ended, parts)
-    return partial(settle, told=told, livemode=parts.livemode, now=datetime.now(UTC))
-
-
-def _as_it_is(_store: Store, *, status: PurchaseStatus) -> Mapping[str, Any]:
-    return {"status": status.value}
+        return partial(cancel_unpaid, purchase_id=purchase.id, now=datetime.now(UTC))
+    return partial(settle, facts=facts_shown(ended, parts), livemode=parts.livemode, now=datetime.now(UTC))

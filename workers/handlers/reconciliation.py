@@ -6,13 +6,14 @@ again, reads its pages again, and what it had recorded has its key already.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
+from uuid import UUID
 
-from domain.operations.jobs import Write, record_all
+from domain.operations.jobs import record_all
 from domain.operations.reconciliation import (
     EVENTS_KEPT,
     end_listing,
@@ -20,12 +21,16 @@ from domain.operations.reconciliation import (
     payment_differs,
     takeback_differs,
 )
-from domain.rules.jobs import Job, JobKind, NewJob
+from domain.rules.job_kinds import RECONCILE, RECONCILE_OBJECTS, STRIPE_OBJECT
+from domain.rules.job_payloads import ListAtStripe, Listed, Settled, StripeObject
+from domain.rules.jobs import AnyNewJob, Job, NewJob
 from domain.rules.stripe_events import event_job
-from domain.store import Store
-from gateways.stripe import facts
-from gateways.stripe.reader import Page, Stream
+from domain.store import Reader, Store
+from gateways.stripe import facts as stripe_facts
+from gateways.stripe.facts import Document
+from gateways.stripe.reader import Stream, StripePage
 from process.parts import WorkerParts
+from workers.registry import handles
 
 EVENTS: Final = (Stream.EVENTS,)
 OBJECTS: Final = (Stream.INTENTS, Stream.SESSIONS, Stream.REFUNDS, Stream.DISPUTES)
@@ -36,12 +41,12 @@ PAGES_MAX: Final = 20
 READING_S: Final = 10.0
 """How long a job goes on to read: with one slow page more it is still within its lease."""
 
-Wanted = Callable[[Store, Sequence[facts.Document]], list[NewJob]]
+JobsOfPage = Callable[[Reader, Sequence[Document]], Sequence[AnyNewJob]]
 """Tells which jobs a page asks for."""
 
 
 @dataclass(kw_only=True)
-class _Reading:
+class _Listing:
     """How far a job of a chain has come."""
 
     stream: Stream | None
@@ -50,101 +55,113 @@ class _Reading:
     newest: float
     reached: float | None = None
     listed: int = 0
-    recorded: list[str] = field(default_factory=list)
+    recorded: list[UUID] = field(default_factory=list)
 
 
-def reconcile(job: Job, parts: WorkerParts) -> Write:
+@handles(RECONCILE)
+def reconcile(payload: ListAtStripe, job: Job, parts: WorkerParts) -> Callable[[Store], Listed]:
     """List Stripe's events since the last seen, and record each that is new, exactly as the webhook does."""
 
-    def wanted(_store: Store, events: Sequence[facts.Document]) -> list[NewJob]:
+    def jobs_of(_reader: Reader, events: Sequence[Document]) -> Sequence[AnyNewJob]:
         return [event_job(event, request_id=f"job:{job.id}") for event in events]
 
-    with parts.database.single() as store:
-        since = events_since(store, now=datetime.now(UTC))
-    return _read(job, parts, EVENTS, since=since, wanted=wanted)
+    with parts.database.read() as reader:
+        since = events_since(reader, now=datetime.now(UTC))
+    return _list(payload, job, parts, EVENTS, since=since, jobs_of=jobs_of)
 
 
-def reconcile_objects(job: Job, parts: WorkerParts) -> Write:
+@handles(RECONCILE_OBJECTS)
+def reconcile_objects(payload: ListAtStripe, job: Job, parts: WorkerParts) -> Callable[[Store], Listed]:
     """Compare the payments, sessions, refunds and disputes of the last 30 days with the database.
 
     What differs is looked at once more by a job of its own, which reads the object as it is then: it heals the
     difference, or ends `failed` for a person where the facts contradict each other.
     """
 
-    def wanted(store: Store, found: Sequence[facts.Document]) -> list[NewJob]:
-        return [_look(one) for one in found if _differs(store, one, livemode=parts.livemode)]
+    def jobs_of(reader: Reader, documents: Sequence[Document]) -> Sequence[AnyNewJob]:
+        return [_look(document) for document in documents if _differs(reader, document, livemode=parts.livemode)]
 
-    return _read(job, parts, OBJECTS, since=datetime.now(UTC) - EVENTS_KEPT, wanted=wanted)
+    return _list(payload, job, parts, OBJECTS, since=datetime.now(UTC) - EVENTS_KEPT, jobs_of=jobs_of)
 
 
-def _read(job: Job, parts: WorkerParts, streams: Sequence[Stream], *, since: datetime, wanted: Wanted) -> Write:
-    told = job.payload
-    reading = _Reading(
-        stream=Stream(told["stream"]) if "stream" in told else streams[0],
-        after=told.get("after"),
-        since=datetime.fromisoformat(told["since"]) if "since" in told else since,
-        newest=told.get("newest", 0.0),
+def _list(
+    payload: ListAtStripe,
+    job: Job,
+    parts: WorkerParts,
+    streams: Sequence[Stream],
+    *,
+    since: datetime,
+    jobs_of: JobsOfPage,
+) -> Callable[[Store], Listed]:
+    listing = _Listing(
+        stream=Stream(payload.stream) if payload.stream else streams[0],
+        after=payload.after,
+        since=payload.since or since,
+        newest=payload.newest,
     )
     until = time.monotonic() + READING_S
     for _ in range(PAGES_MAX):
-        if reading.stream is None or time.monotonic() > until:
+        if listing.stream is None or time.monotonic() > until:
             break
-        page = parts.stripe_reader.page(reading.stream, since=reading.since, after=reading.after)
+        page = parts.stripe_reader.page(listing.stream, since=listing.since, after=listing.after)
         with parts.database.begin() as store:
-            fresh = record_all(store, wanted(store, page.found))
-        parts.bell.ring(*fresh)
-        _move(reading, page, streams)
-        reading.recorded += [str(one.id) for one in fresh]
-    return partial(_end, job=job, reading=reading)
+            recorded = record_all(store, jobs_of(store, page.documents))
+        parts.bell.ring(*recorded)
+        _move(listing, page, streams)
+        listing.recorded += [recorded_job.id for recorded_job in recorded]
+    return partial(_end, payload=payload, job=job, listing=listing)
 
 
-def _move(reading: _Reading, page: Page, streams: Sequence[Stream]) -> None:
+def _move(listing: _Listing, page: StripePage, streams: Sequence[Stream]) -> None:
     """Write down that a page has been read, and where to go on."""
-    reading.listed += len(page.found)
-    if page.found:
-        reading.newest = max(reading.newest, page.found[0]["created"])
-        reading.reached = page.found[-1]["created"]
-    reading.after = page.following
-    if page.following is None and reading.stream is not None:
-        rest = streams[streams.index(reading.stream) + 1 :]
-        reading.stream = rest[0] if rest else None
+    listing.listed += len(page.documents)
+    if page.documents:
+        listing.newest = max(listing.newest, page.documents[0]["created"])
+        listing.reached = page.documents[-1]["created"]
+    listing.after = page.following
+    if page.following is None and listing.stream is not None:
+        rest = streams[streams.index(listing.stream) + 1 :]
+        listing.stream = rest[0] if rest else None
 
 
-def _end(store: Store, *, job: Job, reading: _Reading) -> Mapping[str, Any]:
+def _end(store: Store, *, payload: ListAtStripe, job: Job, listing: _Listing) -> Listed:
     """End a job of the chain; the last one of a scheduled listing of events moves the cursor."""
-    moves = job.kind is JobKind.RECONCILE and not job.payload.get("byHand") and reading.newest > 0
-    following = [_next(job, reading, reading.stream)] if reading.stream else []
+    moves = job.kind is RECONCILE and not payload.by_hand and listing.newest > 0
+    following = [_next(payload, job, listing, listing.stream)] if listing.stream else []
     jobs = end_listing(
-        store, newest=datetime.fromtimestamp(reading.newest, UTC) if moves else None, following=following
+        store, newest=datetime.fromtimestamp(listing.newest, UTC) if moves else None, following=following
     )
-    return {
-        "listed": reading.listed,
-        "recorded": reading.recorded,
-        "since": reading.since.isoformat(),
-        "stream": job.payload.get("stream"),
-        "reached": reading.reached,
-        "next": str(jobs[0].id) if jobs else None,
-    }
+    return Listed(
+        listed=listing.listed,
+        recorded=tuple(listing.recorded),
+        since=listing.since,
+        stream=payload.stream,
+        reached=listing.reached,
+        next=jobs[0].id if jobs else None,
+    )
 
 
-def _next(job: Job, reading: _Reading, stream: Stream) -> NewJob:
+def _next(payload: ListAtStripe, job: Job, listing: _Listing, stream: Stream) -> NewJob[ListAtStripe, Listed]:
     chain, _, place = job.key.partition("#")
-    going_on = {"stream": stream.value, "since": reading.since.isoformat(), "newest": reading.newest}
-    if reading.after is not None:
-        going_on["after"] = reading.after
-    payload = {name: value for name, value in job.payload.items() if name == "byHand"} | going_on
-    return NewJob(kind=job.kind, key=f"{chain}#{int(place or 0) + 1}", payload=payload)
+    following = ListAtStripe(
+        stream=stream.value,
+        since=listing.since,
+        after=listing.after,
+        newest=listing.newest,
+        by_hand=payload.by_hand,
+    )
+    return NewJob(kind=job.kind, key=f"{chain}#{int(place or 0) + 1}", payload=following)
 
 
-def _differs(store: Store, found: facts.Document, *, livemode: bool) -> bool:
+def _differs(reader: Reader, document: Document, *, livemode: bool) -> bool:
     """Tell whether an object may say something that the database does not know."""
-    if found["object"] in {Stream.INTENTS, Stream.SESSIONS}:
-        payment = facts.payment_shown(found)
-        return payment is not None and payment_differs(store, payment, livemode=livemode)
-    return takeback_differs(store, found["id"], facts.state_of(found))
+    if document["object"] in {Stream.INTENTS, Stream.SESSIONS}:
+        payment = stripe_facts.payment_shown(document)
+        return payment is not None and payment_differs(reader, payment, livemode=livemode)
+    return takeback_differs(reader, document["id"], stripe_facts.state_of(document))
 
 
-def _look(found: facts.Document) -> NewJob:
-    state = f"{found['status']}:{found.get('payment_status', '')}".rstrip(":")
-    payload = {"stream": found["object"], "id": found["id"]}
-    return NewJob(kind=JobKind.STRIPE_OBJECT, key=f"stripe-object:{found['id']}:{state}", payload=payload)
+def _look(document: Document) -> NewJob[StripeObject, Settled]:
+    state = f"{document['status']}:{document.get('payment_status', '')}".rstrip(":")
+    payload = StripeObject(stream=document["object"], id=document["id"])
+    return NewJob(kind=STRIPE_OBJECT, key=f"stripe-object:{document['id']}:{state}", payload=payload)

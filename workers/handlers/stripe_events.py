@@ -1,79 +1,87 @@
 """Jobs of kinds `stripe` and `stripe-object`: a stored event, or an object of Stripe's, read for the facts it tells.
 
-Whatever is asked of Stripe here only reads; a crash at any point leaves nothing behind, and the next try reads again.
+Whatever is asked of Stripe here only reads; a crash at any point leaves nothing behind, and the next attempt reads
+again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
-from domain.operations.jobs import Write
-from domain.operations.purchases import purchase_of_payment, settle_payment
+import msgspec
+
+from domain.operations.purchases import settle_payment
 from domain.operations.reconciliation import check_still_paid
-from domain.operations.takebacks import note_takeback
+from domain.operations.stripe_refunds import note_takeback
+from domain.rules.job_kinds import STRIPE_EVENT, STRIPE_OBJECT
+from domain.rules.job_payloads import Settled, StripeEvent, StripeObject
 from domain.rules.jobs import Job
 from domain.rules.purchases import PaymentFact
-from domain.rules.takebacks import TakebackFact
+from domain.rules.stripe_refunds import TakebackFact
 from domain.store import Store
-from gateways.stripe import facts
+from domain.store import purchases as purchase_rows
+from gateways.stripe import facts as stripe_facts
+from gateways.stripe.facts import Document
 from gateways.stripe.reader import Stream
 from process.parts import WorkerParts
+from workers.registry import handles
 
 Fact = PaymentFact | TakebackFact
 
 
-def settle_event(job: Job, parts: WorkerParts) -> Write:
+@handles(STRIPE_EVENT)
+def settle_event(payload: StripeEvent, _job: Job, parts: WorkerParts) -> Callable[[Store], Settled]:
     """Let the event's facts change their purchase. Events of other objects and types are done as they are."""
-    return partial(settle, told=facts_of(job.payload["event"], parts), livemode=parts.livemode, now=datetime.now(UTC))
+    facts = facts_of(payload.event, parts)
+    return partial(settle, facts=facts, livemode=parts.livemode, now=datetime.now(UTC))
 
 
-def settle_object(job: Job, parts: WorkerParts) -> Write:
+@handles(STRIPE_OBJECT)
+def settle_object(payload: StripeObject, _job: Job, parts: WorkerParts) -> Callable[[Store], Settled]:
     """Let an object of Stripe's, as it is now, change its purchase, as the event that was never made would have.
 
     Raises:
         Parked: Stripe does not have the money of a purchase that was credited.
     """
-    found = parts.stripe_reader.fetch(Stream(job.payload["stream"]), job.payload["id"])
-    told = facts_shown(found, parts)
-    return partial(_settle_shown, told=told, livemode=parts.livemode, now=datetime.now(UTC))
+    shown = parts.stripe_reader.fetch(Stream(payload.stream), payload.id)
+    return partial(_settle_shown, facts=facts_shown(shown, parts), livemode=parts.livemode, now=datetime.now(UTC))
 
 
-def settle(store: Store, *, told: Sequence[Fact], livemode: bool, now: datetime) -> Mapping[str, Any]:
+def settle(store: Store, *, facts: Sequence[Fact], livemode: bool, now: datetime) -> Settled:
     """Let facts change their purchases, in the transaction that ends the job."""
-    results = [_settle_one(store, fact, livemode=livemode, now=now) for fact in told]
+    results = [_settle_one(store, fact, livemode=livemode, now=now) for fact in facts]
     match results:
         case []:
-            return {"ignored": True}
-        case [one]:
-            return one
+            return Settled(ignored=True)
+        case [result]:
+            return result
         case _:
-            return {**results[-1], "facts": results}
+            return msgspec.structs.replace(results[-1], facts=tuple(results))
 
 
-def facts_of(event: facts.Document, parts: WorkerParts) -> list[Fact]:
+def facts_of(event: Document, parts: WorkerParts) -> list[Fact]:
     """Read the facts an event tells about our purchases; none if it is about something else."""
-    kind, found = event["type"], event["data"]["object"]
-    if kind == facts.CHARGE_REFUNDED:
-        return _refunds_of_charge(found, parts, livemode=event["livemode"])
-    if kind in facts.TAKEBACK_EVENTS:
-        return _takebacks([found], _purchase_behind(found, parts), livemode=event["livemode"])
-    payment = facts.payment_told(event)
+    event_type, document = event["type"], event["data"]["object"]
+    if event_type == stripe_facts.CHARGE_REFUNDED:
+        return _refunds_of_charge(document, parts, livemode=event["livemode"])
+    if event_type in stripe_facts.TAKEBACK_EVENTS:
+        return _takebacks([document], _purchase_behind(document, parts), livemode=event["livemode"])
+    payment = stripe_facts.payment_told(event)
     return [payment] if payment else []
 
 
-def facts_shown(found: facts.Document, parts: WorkerParts) -> list[Fact]:
+def facts_shown(document: Document, parts: WorkerParts) -> list[Fact]:
     """Read the facts an object shows as it is now."""
-    if found["object"] in {Stream.INTENTS, Stream.SESSIONS}:
-        payment = facts.payment_shown(found)
+    if document["object"] in {Stream.INTENTS, Stream.SESSIONS}:
+        payment = stripe_facts.payment_shown(document)
         return [payment] if payment else []
     # A refund does not say its mode; what our key lists is of its mode.
-    livemode = bool(found.get("livemode", parts.livemode))
-    return _takebacks([found], _purchase_behind(found, parts), livemode=livemode)
+    livemode = bool(document.get("livemode", parts.livemode))
+    return _takebacks([document], _purchase_behind(document, parts), livemode=livemode)
 
 
-def _settle_one(store: Store, fact: Fact, *, livemode: bool, now: datetime) -> Mapping[str, Any]:
+def _settle_one(store: Store, fact: Fact, *, livemode: bool, now: datetime) -> Settled:
     match fact:
         case PaymentFact():
             return settle_payment(store, payment=fact, livemode=livemode, now=now)
@@ -81,36 +89,36 @@ def _settle_one(store: Store, fact: Fact, *, livemode: bool, now: datetime) -> M
             return note_takeback(store, fact=fact, livemode=livemode, now=now)
 
 
-def _settle_shown(store: Store, *, told: Sequence[Fact], livemode: bool, now: datetime) -> Mapping[str, Any]:
-    for fact in told:
+def _settle_shown(store: Store, *, facts: Sequence[Fact], livemode: bool, now: datetime) -> Settled:
+    for fact in facts:
         if isinstance(fact, PaymentFact):
             check_still_paid(store, fact)
-    return settle(store, told=told, livemode=livemode, now=now)
+    return settle(store, facts=facts, livemode=livemode, now=now)
 
 
-def _refunds_of_charge(charge: facts.Document, parts: WorkerParts, *, livemode: bool) -> list[Fact]:
+def _refunds_of_charge(charge: Document, parts: WorkerParts, *, livemode: bool) -> list[Fact]:
     """A charge tells only how much of it was refunded: its refunds are asked for, each a fact of its own."""
-    payment_intent_id = facts.payment_intent_of(charge)
+    payment_intent_id = stripe_facts.payment_intent_of(charge)
     purchase_id = _purchase_behind(charge, parts)
     if payment_intent_id is None or purchase_id is None:
         return []
     return _takebacks(parts.stripe_reader.refunds_of(payment_intent_id), purchase_id, livemode=livemode)
 
 
-def _takebacks(found: Sequence[facts.Document], purchase_id: UUID | None, *, livemode: bool) -> list[Fact]:
+def _takebacks(documents: Sequence[Document], purchase_id: UUID | None, *, livemode: bool) -> list[Fact]:
     if purchase_id is None:
         return []
-    return [facts.takeback_shown(one, purchase_id=purchase_id, livemode=livemode) for one in found]
+    return [stripe_facts.takeback_shown(document, purchase_id=purchase_id, livemode=livemode) for document in documents]
 
 
-def _purchase_behind(found: facts.Document, parts: WorkerParts) -> UUID | None:
+def _purchase_behind(document: Document, parts: WorkerParts) -> UUID | None:
     """Find the purchase of a refund, dispute, warning or charge; nothing if its payment is not ours.
 
     The PaymentIntent of a Checkout is not known here before it is paid, so Stripe is asked where we do not know.
     """
-    payment_intent_id = facts.payment_intent_of(found)
+    payment_intent_id = stripe_facts.payment_intent_of(document)
     if payment_intent_id is None:
         return None
-    with parts.database.single() as store:
-        known = purchase_of_payment(store, payment_intent_id)
-    return known or facts.purchase_of(parts.stripe_reader.fetch(Stream.INTENTS, payment_intent_id))
+    with parts.database.read() as reader:
+        known = purchase_rows.of_payment(reader, payment_intent_id)
+    return known or stripe_facts.purchase_of(parts.stripe_reader.fetch(Stream.INTENTS, payment_intent_id))

@@ -1,19 +1,24 @@
 """Jobs of kind `roll-up-usage`: count what the ledger says was spent, per user, app and UTC day."""
 
 import time
+from collections.abc import Callable
 from typing import Final
 
-from domain.operations.jobs import Write
 from domain.operations.usage import count_usage
-from domain.rules.jobs import Job
+from domain.rules.job_kinds import ROLL_UP_USAGE
+from domain.rules.job_payloads import RolledUp
+from domain.rules.jobs import Job, NoPayload
+from domain.store import Store
 from domain.units import UserId
 from process.parts import WorkerParts
+from workers.registry import handles
 
 RUN_S: Final = 20.0
 """How long one run goes on; less than a job's lease. What is left is found by the next run."""
 
 
-def roll_up_usage(_job: Job, parts: WorkerParts) -> Write:
+@handles(ROLL_UP_USAGE)
+def roll_up_usage(_payload: NoPayload, _job: Job, parts: WorkerParts) -> Callable[[Store], RolledUp]:
     """Count the users whose ledger has grown, a batch in a transaction."""
     batches = 0
     after: UserId | None = UserId("")
@@ -22,4 +27,4 @@ def roll_up_usage(_job: Job, parts: WorkerParts) -> Write:
         with parts.database.begin() as store:
             after = count_usage(store, after=after)
         batches += after is not None
-    return lambda _store: {"batches": batches}
+    return lambda _store: RolledUp(batches=batches)

@@ -1,4 +1,4 @@
-"""Spending and returning credits, and reading what a user has."""
+"""Credits that users spend and that apps give back."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,15 +7,11 @@ from typing import Any
 from domain.ids import new_id
 from domain.rules.idempotency import ClientKey
 from domain.rules.ledger import (
-    WHOLE_HISTORY,
-    Balance,
     BalanceRow,
-    HistoryFilter,
     Movement,
-    Transaction,
     TransactionType,
 )
-from domain.store import Store, ledger
+from domain.store import Store, balances
 from domain.units import Credits, UserId
 
 
@@ -72,28 +68,10 @@ def refund(
     )
 
 
-def balance(store: Store, *, user_id: UserId, now: datetime) -> Balance:
-    """Read a user's balance. An unknown user gets one of zero."""
-    return ledger.balance_of(store, user_id, now=now)
-
-
 def init(store: Store, *, user_id: UserId, now: datetime) -> BalanceRow:
     """Make sure that a user has a balance, and read it; repeatable."""
-    ledger.open_balance(store, user_id, now=now)
-    return ledger.balance_row(store, user_id)
-
-
-def history(
-    store: Store,
-    *,
-    user_id: UserId,
-    limit: int,
-    offset: int = 0,
-    before_seq: int | None = None,
-    wanted: HistoryFilter = WHOLE_HISTORY,
-) -> list[Transaction]:
-    """Read a user's transactions, newest first; `before_seq` continues behind a transaction already seen."""
-    return ledger.history(store, user_id, limit=limit, offset=offset, before_seq=before_seq, wanted=wanted)
+    balances.open_balance(store, user_id, now=now)
+    return balances.balance_row(store, user_id)
 
 
 def _keyed(key: ClientKey | None) -> dict[str, Any]:

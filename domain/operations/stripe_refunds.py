@@ -1,29 +1,24 @@
 """Refunds and disputes: what Stripe tells of them, and the credits that go back with the money."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from domain.errors import NotFound, NotRefundable, Parked
 from domain.operations.jobs import record
 from domain.rules.idempotency import fingerprint
-from domain.rules.jobs import JobKind, NewJob, Recorded
-from domain.rules.takebacks import (
-    PAID,
-    TakebackFact,
-    TakebackKind,
-    check_takeback,
-    level,
-    merged,
-)
+from domain.rules.job_kinds import REFUND
+from domain.rules.job_payloads import RefundOpened, RefundPurchase, Settled
+from domain.rules.jobs import NewJob, Recorded
+from domain.rules.stripe_refunds import PAID, TakebackFact, TakebackKind, check_takeback, level, merged
 from domain.store import Store, ledger
 from domain.store import purchases as purchase_rows
-from domain.store import takebacks as rows
+from domain.store import stripe_refunds as rows
 from domain.units import EuroCents
 
 
-def note_takeback(store: Store, *, fact: TakebackFact, livemode: bool, now: datetime) -> Mapping[str, Any]:
+def note_takeback(store: Store, *, fact: TakebackFact, livemode: bool, now: datetime) -> Settled:
     """Write down what Stripe told of a refund, dispute or warning, and level the credits of its purchase.
 
     Any number of events may tell it, in any order: the purchase's lock makes them queue, what is known only moves
@@ -44,31 +39,33 @@ def note_takeback(store: Store, *, fact: TakebackFact, livemode: bool, now: date
     now_known = merged(known, told)
     if now_known != known:
         rows.put(store, now_known, now=now)
-    return {"takebackId": told.stripe_id, **level_credits(store, told.purchase_id, now=now)}
+    return msgspec.structs.replace(level_credits(store, told.purchase_id, now=now), takeback_id=told.stripe_id)
 
 
-def level_credits(store: Store, purchase_id: UUID, *, now: datetime) -> Mapping[str, Any]:
+def level_credits(store: Store, purchase_id: UUID, *, now: datetime) -> Settled:
     """Move the difference between the credits a locked purchase should have lost and those it has lost.
 
     Taking back may leave the balance below zero; the next credit heals it.
     """
     purchase = purchase_rows.lock(store, purchase_id)
     if purchase is None or purchase.status not in PAID:
-        return {"purchaseId": str(purchase_id)}
+        return Settled(purchase_id=purchase_id)
     wanted = level(purchase, rows.of_purchase(store, purchase_id))
     if wanted.movement is not None:
         ledger.append(store, wanted.movement, now=now)
     if wanted.movement is not None or wanted.refunded != purchase.refunded_euro_cents:
         purchase_rows.set_level(store, purchase, wanted)
-    return {
-        "purchaseId": str(purchase_id),
-        "status": wanted.status.value,
-        "refundedEuroCents": wanted.refunded,
-        "takenBackCredits": wanted.taken_back,
-    }
+    return Settled(
+        purchase_id=purchase_id,
+        status=wanted.status,
+        refunded_euro_cents=wanted.refunded,
+        taken_back_credits=wanted.taken_back,
+    )
 
 
-def request_refund(store: Store, *, purchase_id: UUID, amount: EuroCents | None, reason: str) -> Recorded:
+def request_refund(
+    store: Store, *, purchase_id: UUID, amount: EuroCents | None, reason: str
+) -> Recorded[RefundPurchase, RefundOpened]:
     """Record the job that asks Stripe to refund a purchase. The credits go back when Stripe tells of the refund.
 
     The job's key holds what was refunded before: asked twice before Stripe has told of the first, it is one refund.
@@ -92,10 +89,12 @@ def request_refund(store: Store, *, purchase_id: UUID, amount: EuroCents | None,
     # Failed refunds count as well: asking again after one is another refund.
     asked = sum(one.amount for one in rows.of_purchase(store, purchase_id) if one.kind is TakebackKind.REFUND)
     new = NewJob(
-        kind=JobKind.REFUND,
+        kind=REFUND,
         key=f"refund:{purchase_id}:{asked}",
-        user_id=purchase.user_id,
-        payload={"purchaseId": str(purchase_id), "amount": wanted, "reason": reason, "askedBefore": asked},
+        concerns=purchase.user_id,
+        payload=RefundPurchase(
+            purchase_id=purchase_id, amount=EuroCents(wanted), reason=reason, asked_before=EuroCents(asked)
+        ),
         request_hash=fingerprint(amount=wanted, reason=reason),
     )
     return record(store, new)

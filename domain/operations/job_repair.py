@@ -1,0 +1,110 @@
+"""What operators do with jobs: retry, discard, retry many. Every act is written down in the same transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from domain.errors import NotFound
+from domain.ids import new_id
+from domain.operations.jobs import record, retry
+from domain.rules.acts import Act, ActKind
+from domain.rules.job_kinds import RETRY_ALL
+from domain.rules.job_payloads import JobsRetried, RetryJobs
+from domain.rules.job_repair import Progress, check_discardable, retryable
+from domain.rules.job_search import JobFilter
+from domain.rules.jobs import Job, NewJob
+from domain.store import Reader, Store, acts, job_search, jobs
+from domain.store import job_repair as rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What a run did at once: the jobs it set to pending, how far it is, and whether anything is left for it."""
+
+    retried: Sequence[Job]
+    progress: Progress
+    is_over: bool
+
+
+def retry_job(store: Store, job_id: UUID, *, who: str, why: str, now: datetime) -> Job:
+    """Set a failed or rejected job to pending with fresh budgets; one that rests becomes due now.
+
+    Raises:
+        NotFound: there is no such job.
+        JobStateRefused: it is done or discarded, which is for ever.
+    """
+    job = retry(store, job_id)
+    jobs.hurry(store, job.id)
+    acts.add(store, [Act(act=ActKind.RETRY, who=who, why=why, at=now, job_id=job.id)])
+    return job
+
+
+def discard_job(store: Store, job_id: UUID, *, who: str, why: str, now: datetime) -> Job:
+    """Give a failed or rejected job up for ever.
+
+    Raises:
+        NotFound: there is no such job.
+        JobStateRefused: it is still at work, done, or discarded already.
+    """
+    job = jobs.lock(store, job_id)
+    if job is None:
+        raise NotFound("Job")
+    check_discardable(job)
+    rows.discard(store, job)
+    facts = {"state": job.state.value, "problem": job.problem}
+    acts.add(store, [Act(act=ActKind.DISCARD, who=who, why=why, at=now, job_id=job.id, facts=facts)])
+    return jobs.lock_by_key(store, job.key)
+
+
+def retry_all(store: Store, wanted: JobFilter, *, who: str, why: str, now: datetime) -> Job:
+    """Record a run that retries every job that matches and has ended by now.
+
+    Raises:
+        JobStateRefused: the filter asks for jobs that cannot run again.
+    """
+    filters = retryable(wanted)
+    new = NewJob(
+        kind=RETRY_ALL,
+        key=f"{RETRY_ALL.name}:{new_id()}",
+        payload=RetryJobs(filter=filters, who=who, why=why),
+    )
+    job = record(store, new).job
+    facts = {"filter": filters.conditions()}
+    acts.add(store, [Act(act=ActKind.RETRY_ALL, who=who, why=why, at=now, job_id=job.id, facts=facts)])
+    return job
+
+
+def retry_some(store: Store, run: Job, *, now: datetime) -> Step:
+    """Retry some more of a run's jobs, unless too many of those before them fail again.
+
+    Only jobs that ended before the run was recorded are taken, and each leaves that set when it is retried: so a run
+    that was killed goes on where it was, and none of its jobs is retried twice.
+    """
+    progress = acts.progress(store, run.id)
+    if progress.must_stop:
+        return Step(retried=[], progress=progress, is_over=True)
+    payload = RETRY_ALL.read_payload(run)
+    # A wave in the making has to be seen through before the run may call itself done.
+    room = progress.room
+    to_retry = rows.lock_some(store, payload.filter, ended_before=run.created_at, limit=room) if room else []
+    for job in to_retry:
+        jobs.reopen(store, job.id)
+    retries = [
+        Act(act=ActKind.RETRY, who=payload.who, why=payload.why, at=now, job_id=job.id, run_id=run.id)
+        for job in to_retry
+    ]
+    acts.add(store, retries)
+    is_over = bool(room) and not to_retry and progress.tried == progress.retried
+    return Step(retried=to_retry, progress=progress, is_over=is_over)
+
+
+def run_result(reader: Reader, *, run_id: UUID, filters: JobFilter) -> JobsRetried:
+    """Tell what came of a run."""
+    progress = acts.progress(reader, run_id)
+    return JobsRetried(
+        retried=progress.retried,
+        failing=progress.failing,
+        stopped=progress.must_stop,
+        still_matching=job_search.count(reader, filters),
+    )
