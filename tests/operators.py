@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
@@ -31,7 +32,7 @@ def failed_job(
         kind=kind,
         key=key or f"test:{uuid4()}",
         concerns=UserId(user_id) if user_id else None,
-        payload=kind.payload(),
+        payload=msgspec.convert(payload or {}, kind.payload),
     )
     failure = jobs.Failure(
         worker="here:1", error_class=error, message=message, traceback="Traceback: in line 7", final=True

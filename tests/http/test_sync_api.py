@@ -193,7 +193,7 @@ def test_a_run_is_joined_while_it_is_under_way(client: FlaskClient, database: Da
 
     first: Any = client.post(path, headers=SERVICE)
     second: Any = client.post(path, headers=SERVICE)
-    do(worker(database), pending(database_url, "charge_recurring"))
+    do(worker(database), pending(database_url, "charge-recurring"))
     third: Any = client.post(path, headers=SERVICE)
 
     assert (first.status_code, second.status_code, third.status_code) == (202, 202, 202)
@@ -207,7 +207,7 @@ def test_a_run_is_joined_while_it_is_under_way(client: FlaskClient, database: Da
 def test_a_run_with_a_key_answers_the_same_again(client: FlaskClient, database: Database, database_url: str) -> None:
     path, key = "/api/v1/internal/sync/charge-recurring", {"Idempotency-Key": "night"}
     client.post(path, headers=SERVICE | key)
-    do(worker(database), pending(database_url, "charge_recurring"))
+    do(worker(database), pending(database_url, "charge-recurring"))
 
     again = client.post(path, headers=SERVICE | key)
 
