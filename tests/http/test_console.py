@@ -129,3 +129,15 @@ def test_texts_of_users_are_shown_as_texts(operator: FlaskClient, database: Data
         page = operator.get(path).text
         assert "<script>" not in page
         assert "<b>anna" not in page
+
+
+def test_pages_name_the_kind_of_a_job_and_show_its_failed_attempts(operator: FlaskClient, job_id: UUID) -> None:
+    assert re.search(rf'<a href="/ops/jobs/{job_id}">\s*prune', operator.get("/ops/jobs").text)
+    assert '<option value="prune" selected>' in operator.get("/ops/jobs?kind=prune").text
+    assert "<strong>prune</strong>" in operator.get("/ops/retry?state=failed").text
+    overview = operator.get("/ops").text
+    assert "<strong>prune</strong>" in overview
+    assert "kind=prune" in overview
+    sheet = operator.get(f"/ops/jobs/{job_id}").text
+    assert "<h1>prune " in sheet
+    assert "Traceback: in line 7" in sheet
