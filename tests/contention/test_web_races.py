@@ -220,13 +220,13 @@ def test_four_of_one_user_are_let_in_and_a_fifth_waits_for_one_to_leave() -> Non
     entered = threading.Event()
 
     def fifth() -> None:
-        with turns.of(ANNA):
+        with turns.take(ANNA):
             entered.set()
 
     with ExitStack() as inside:
         for _ in range(AT_ONCE - 1):
-            inside.enter_context(turns.of(ANNA))
-        with turns.of(ANNA):
+            inside.enter_context(turns.take(ANNA))
+        with turns.take(ANNA):
             waiting = threading.Thread(target=fifth)
             waiting.start()
             assert not entered.wait(0.1)
@@ -239,9 +239,9 @@ def test_a_full_line_does_not_stop_another_user() -> None:
 
     with ExitStack() as inside:
         for _ in range(AT_ONCE):
-            inside.enter_context(turns.of(ANNA))
+            inside.enter_context(turns.take(ANNA))
         began = time.monotonic()
-        with turns.of(UserId("ben")):
+        with turns.take(UserId("ben")):
             took = time.monotonic() - began
 
     assert took < WAIT_S
@@ -252,9 +252,9 @@ def test_who_gets_no_turn_in_time_is_told_to_try_again() -> None:
 
     with ExitStack() as inside:
         for _ in range(AT_ONCE):
-            inside.enter_context(turns.of(ANNA))
+            inside.enter_context(turns.take(ANNA))
         began = time.monotonic()
-        with pytest.raises(Busy), turns.of(ANNA):
+        with pytest.raises(Busy), turns.take(ANNA):
             pass
         took = time.monotonic() - began
 
@@ -268,14 +268,14 @@ def test_the_line_has_an_end_and_only_its_first_are_let_wait_long() -> None:
     def wait_in_line(_: int) -> None:
         began = time.monotonic()
         try:
-            with turns.of(ANNA):
+            with turns.take(ANNA):
                 pass
         except Busy:
             refused_at.append(time.monotonic() - began)
 
     with ExitStack() as inside:
         for _ in range(AT_ONCE):
-            inside.enter_context(turns.of(ANNA))
+            inside.enter_context(turns.take(ANNA))
         at_once(IN_LINE + 10, wait_in_line)
 
     assert len(refused_at) == IN_LINE + 10
@@ -288,7 +288,7 @@ def test_nobody_leaves_a_line_that_moves_however_slowly() -> None:
     pause_s = WAIT_S * AT_ONCE / 30  # thirty pass within everybody's patience, and none of them within the short one
 
     def act(_: int) -> None:
-        with turns.of(ANNA):
+        with turns.take(ANNA):
             time.sleep(pause_s)
 
     assert pause_s < SHORT_WAIT_S < pause_s * (PATIENT + 1) / AT_ONCE
@@ -303,7 +303,7 @@ def test_two_hundred_of_one_user_go_through_four_at_a_time() -> None:
     def act(number: int) -> None:
         nonlocal inside, most
         for _ in range(5):
-            with turns.of(ANNA):
+            with turns.take(ANNA):
                 with lock:
                     inside += 1
                     most = max(most, inside)
@@ -322,10 +322,10 @@ def test_a_turn_is_given_back_when_its_block_fails() -> None:
     turns = Turns()
 
     for _ in range(AT_ONCE + 1):
-        with pytest.raises(KeyError), turns.of(ANNA):
+        with pytest.raises(KeyError), turns.take(ANNA):
             raise KeyError
 
-    with turns.of(ANNA):
+    with turns.take(ANNA):
         pass
 
 
@@ -333,7 +333,7 @@ def test_nobody_is_remembered_after_their_turn() -> None:
     turns = Turns()
 
     def act(number: int) -> None:
-        with turns.of(UserId(f"user-{number % 3}")):
+        with turns.take(UserId(f"user-{number % 3}")):
             time.sleep(0.001)
 
     at_once(30, act)

@@ -168,7 +168,7 @@ def test_every_view_that_reads_a_key_says_so() -> None:
 def test_every_view_that_waits_for_a_job_says_so() -> None:
     for api in APIS:
         for endpoint in api.endpoints:
-            waits = "answer_of(" in inspect.getsource(endpoint.view)
+            waits = "wait_and_answer(" in inspect.getsource(endpoint.view)
             assert waits == endpoint.queued, endpoint.path
 
 

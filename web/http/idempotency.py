@@ -1,4 +1,4 @@
-"""The `Idempotency-Key` of a request (draft-ietf-httpapi-idempotency-key-header): which request a key stands for."""
+"""The `Idempotency-Key` of a request (draft-ietf-httpapi-idempotency-key-header)."""
 
 import re
 from typing import Any, Final
@@ -14,20 +14,20 @@ _VISIBLE: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def client_key(route: str, *, body_key: str | None = None, **facts: Any) -> ClientKey | None:
-    """Read the client's key, from the header or the body; nothing if it sent none.
+    """Read the client's key from the header or the body; `None` if it sent none.
 
     Args:
-        route: Short name of the route; a key counts within it.
+        route: Short name of the route; a key is unique within it.
         body_key: The key in the body, where the route takes one.
-        facts: What the request asks for. The same key with other facts is refused.
+        facts: What the request asks for. The same key with other facts is refused when it is used.
 
     Raises:
         BadRequest: the key is not 1 to 255 visible ASCII characters, or header and body differ.
     """
-    told = _unquoted(request.headers.get(HEADER))
-    if told is not None and body_key is not None and told != body_key:
+    header_key = _unquoted(request.headers.get(HEADER))
+    if header_key is not None and body_key is not None and header_key != body_key:
         raise BadRequest("Idempotency-Key and idempotencyKey differ")
-    value = told if told is not None else body_key
+    value = header_key if header_key is not None else body_key
     if value is None:
         return None
     if not _VISIBLE.fullmatch(value):
@@ -38,9 +38,9 @@ def client_key(route: str, *, body_key: str | None = None, **facts: Any) -> Clie
 def _unquoted(header: str | None) -> str | None:
     if header is None:
         return None
-    told = header.strip()
-    if len(told) >= 2 and told[0] == told[-1] == '"':  # noqa: PLR2004 - both quotes
-        return told[1:-1]
-    if '"' in told[:1] + told[-1:]:
+    key = header.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':  # noqa: PLR2004 - both quotes
+        return key[1:-1]
+    if '"' in key[:1] + key[-1:]:
         raise BadRequest("An Idempotency-Key has two quotes or none")
-    return told
+    return key

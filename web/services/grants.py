@@ -30,7 +30,7 @@ class Grant(Model):
 
 
 class Granted(Model):
-    """Credits were given, now or (`alreadyGranted`) by an earlier request."""
+    """Credits were given, by this request or (`alreadyGranted`) by an earlier one."""
 
     ok: bool = True
     already_granted: bool
@@ -52,9 +52,9 @@ def grant_credits(body: Grant) -> Answer:
             description=body.description,
             now=datetime.now(UTC),
         )
-    told = Granted(
+    answer = Granted(
         already_granted=granted.replayed,
         new_balance=granted.balance.balance,
         transaction_id=granted.transaction.id,
     )
-    return Answer(body=told, headers=REPLAYED if granted.replayed else {})
+    return Answer(body=answer, headers=REPLAYED if granted.replayed else {})

@@ -12,13 +12,13 @@ from web.http import auth
 from web.http.api import Api
 from web.http.models import Instant, JsonObject, Model, Problem
 from web.http.parts import current_parts
-from web.http.problems import of_job
+from web.http.problems import job_problem
 
 api = Api("users_jobs", auth.user_or_service)
 
 
 class JobStatus(Model):
-    """A job, as far as it has come. `result` is what the act answers when it is done at once."""
+    """The state of a job. `result` is what the act answers if it is done at once."""
 
     job_id: UUID
     kind: str
@@ -30,14 +30,14 @@ class JobStatus(Model):
     finished_at: Instant | None
 
     @classmethod
-    def of(cls, job: Job) -> Self:
-        """Tell a job."""
+    def from_job(cls, job: Job) -> Self:
+        """Show a job to its user."""
         return cls(
             job_id=job.id,
             kind=job.kind.name,
             status=job.state,
             result=dict(job.result) if job.result is not None else None,
-            problem=of_job(job.problem) if job.problem else None,
+            problem=job_problem(job.problem) if job.problem else None,
             attempts=job.attempts,
             created_at=job.created_at,
             finished_at=job.finished_at,
@@ -48,4 +48,4 @@ class JobStatus(Model):
 def get_job(job_id: UUID) -> JobStatus:
     """Follow a job: the user's own, or any for a service."""
     with current_parts().database.read() as reader:
-        return JobStatus.of(job_rows.get(reader, job_id, owner=auth.as_caller_may_see(g.user)))
+        return JobStatus.from_job(job_rows.get(reader, job_id, owner=auth.visible_owner(g.user)))
