@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from domain.rules.purchases import PaymentFact, PaymentOutcome, StripeObjects
 from domain.rules.stripe_refunds import Takeback, TakebackFact, TakebackKind, TakebackState
 from domain.store import Database, invariants, ledger
 from domain.units import EuroCents, UserId
+from ops import following
 from ops.cli import main
 from settings import Settings
 from tests.conftest import NOW, give, use_of
@@ -340,3 +342,42 @@ def test_check_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert result.exit_code == 1
     assert "MANA_SERVICE_KEY is missing or empty" in result.output
+
+
+@pytest.fixture
+def only_database_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands work without Redis, Stripe and the variables of the other processes."""
+    for name in set(os.environ) - {"DATABASE_URL", "PATH", "HOME", "USER", "COLUMNS"}:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("only_database_url")
+def test_a_refund_needs_the_database_alone_and_says_what_it_waits_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purchase_id = buy(database, "anna")
+    monkeypatch.setattr(following, "PATIENCE_S", 0.0)
+
+    recorded = call("refund", purchase_id, "--no-wait")
+    waited = call("refund", purchase_id)
+
+    job_id = recorded.stdout.strip()
+    assert recorded.exit_code == 0, recorded.output
+    assert state_of(database, UUID(job_id)) == "pending"
+    assert waited.exit_code == 1
+    assert f"Waiting for a worker to do job {job_id}" in waited.stderr
+    assert f"Job {job_id} is recorded but still pending" in waited.output
+    assert waited.output.count(f"mana-credits jobs show {job_id}") == 2
+    assert told("jobs", "list", "--kind", "refund")[0]["jobId"] == job_id
+
+
+@pytest.mark.usefixtures("only_database_url")
+def test_reconciling_needs_the_database_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "PATIENCE_S", 0.0)
+
+    result = call("reconcile")
+
+    (job,) = told("jobs", "list", "--kind", "reconcile")
+    assert result.exit_code == 1
+    assert f"Job {job['jobId']} is recorded but still pending" in result.output
+    assert state_of(database, UUID(job["jobId"])) == "pending"
