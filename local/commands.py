@@ -20,10 +20,9 @@ from local.server import ServerFailed
 from local.stack import AlreadyRunning, LocalStack
 from local.state import NotRunning, read_state, token_from
 from local.subscription_demo import SubscriptionDemo
-from settings import from_environment
+from settings import DEFAULT_PORT, from_environment
 
 DIRECTORY = PROJECT / ".local"
-PORT = 3061
 LOOK_EVERY_S = 0.5
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -34,7 +33,13 @@ directory_option = click.option(
 
 @click.command()
 @directory_option
-@click.option("--port", type=click.IntRange(1, 65_535), default=PORT, help="Of the API, if free; default 3061.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    default=DEFAULT_PORT,
+    envvar="PORT",
+    help="Port of the API if it is free; default 3061, or the environment variable PORT.",
+)
 @click.option("--demo/--no-demo", default=True, help="Buy credits once to see that everything works.")
 @click.option("--once", is_flag=True, help="Stop after the demonstration.")
 def dev(*, directory: Path, port: int, demo: bool, once: bool) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from local import processes
 from local.calls import status_of
 from local.logbook import Logbook
+from local.ports import free_port
 from local.programs import PROJECT, read_procfile
 from local.server import ServerFailed
 from local.stack import AlreadyRunning, LocalStack, Part
@@ -159,24 +161,50 @@ def test_another_port_is_taken_when_the_wanted_one_is_not_free(tmp_path: Path, p
             assert stack.env["PORT"] != str(wanted)
 
 
-@pytest.mark.parametrize("after_s", [0.9, 1.2])
-def test_sigterm_during_the_start_leaves_nothing_running(after_s: float, tmp_path: Path, project: Path) -> None:
-    (project / "Procfile").write_text("web: exec sleep 63\n")
+@contextmanager
+def dev(tmp_path: Path, project: Path, *options: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `mana-credits dev` with `PARTS` of a small project, and end it by SIGTERM."""
+    arguments = ["--directory", str(tmp_path / "state"), "--no-demo", *options]
     program = f"""
 from functools import partial; from pathlib import Path; import local.commands
 local.commands.LocalStack = partial(local.commands.LocalStack, parts={PARTS!r}, project=Path({str(project)!r}))
 print("begun", flush=True)
-local.commands.dev(["--directory", {str(tmp_path / "state")!r}])
+local.commands.dev({arguments!r})
 """
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as starting:
-        assert starting.stdout
-        assert starting.stdout.readline() == "begun\n"
+    variables = {**os.environ, "PYTHONPATH": str(PROJECT), **environment}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "begun\n"
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("after_s", [0.9, 1.2])
+def test_sigterm_during_the_start_leaves_nothing_running(after_s: float, tmp_path: Path, project: Path) -> None:
+    (project / "Procfile").write_text("web: exec sleep 63\n")
+
+    with dev(tmp_path, project):
         time.sleep(after_s)
 
-        starting.send_signal(signal.SIGTERM)
-
-        assert starting.wait(10) == 0
     assert running(tmp_path) == []
+
+
+@pytest.mark.parametrize("is_option", [False, True])
+def test_dev_listens_on_the_port_of_the_environment_unless_an_option_names_one(
+    tmp_path: Path, project: Path, *, is_option: bool
+) -> None:
+    port = free_port()
+    options, variable = (["--port", str(port)], str(free_port())) if is_option else ([], str(port))
+
+    with dev(tmp_path, project, *options, PORT=variable):
+        deadline = time.monotonic() + 20
+        while status_of(f"http://127.0.0.1:{port}/docs") != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_only_lines_that_need_attention_are_shown_and_like_ones_once(tmp_path: Path) -> None:
