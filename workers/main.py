@@ -7,6 +7,7 @@ import dramatiq
 from periodiq import cron
 
 import settings
+import workers.handlers  # noqa: F401 - registers the handlers
 from domain.rules.jobs import Queue
 from gateways.bell import actor_name
 from process.parts import worker_parts
