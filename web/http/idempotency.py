@@ -6,10 +6,11 @@ from typing import Any, Final
 from flask import request
 
 from domain.rules.idempotency import ClientKey, fingerprint
+from web.http.answer import Answer
 from web.http.problems import BadRequest
 
 HEADER: Final = "Idempotency-Key"
-REPLAYED: Final = {"Idempotency-Replayed": "true"}
+REPLAYED: Final = "Idempotency-Replayed"
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -33,6 +34,15 @@ def client_key(route: str, *, body_key: str | None = None, **facts: Any) -> Clie
     if not _VISIBLE.fullmatch(value):
         raise BadRequest("An Idempotency-Key is 1 to 255 visible ASCII characters")
     return ClientKey(route=route, value=value, request_hash=fingerprint(**facts))
+
+
+def answer_once(body: Any, *, replayed: bool, status: int = 200) -> Answer:
+    """Answer an act that is done once for a key.
+
+    Args:
+        replayed: Whether an earlier request did it: then the answer is marked.
+    """
+    return Answer(body=body, status=status, headers={REPLAYED: "true"} if replayed else {})
 
 
 def _unquoted(header: str | None) -> str | None:

@@ -14,6 +14,7 @@ from flask import request
 from domain.rules.jobs import JobState, P, R, Recorded
 from web.http import problems
 from web.http.answer import BASE, Answer
+from web.http.idempotency import REPLAYED
 from web.http.models import Accepted
 from web.http.parts import current_parts
 
@@ -63,7 +64,7 @@ def wait_and_answer(
         job = parts.waiting_room.wait(job, most_s=preferred.wait_s)
     headers = {"Preference-Applied": preferred.applied} if preferred.applied else {}
     if was_done:
-        headers["Idempotency-Replayed"] = "true"
+        headers[REPLAYED] = "true"
     match job.state:
         case JobState.DONE:
             return Answer(body=model(recorded.kind.read_result(job)), headers=headers)

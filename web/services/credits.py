@@ -9,7 +9,7 @@ from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import REPLAYED, client_key
+from web.http.idempotency import answer_once, client_key
 from web.http.models import Amount, AppId, Description, Instant, Metadata, Model, UserIdText
 from web.http.parts import append, reading, statement
 from web.shared.credits import USE_REFUSALS, Balance, Transaction, Use, request_facts, spend
@@ -90,7 +90,7 @@ def refund_credits(body: Refund) -> Answer:
     appended = append(refund)
     transaction = Transaction.model_validate(appended.transaction)
     refunded = Refunded(transaction=transaction, new_balance=RefundedBalance(balance=appended.balance.balance))
-    return Answer(body=refunded, headers=REPLAYED if appended.replayed else {})
+    return answer_once(refunded, replayed=appended.replayed)
 
 
 @api.operation("POST", "/credits/init", answers=Prepared)

@@ -12,7 +12,7 @@ from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import REPLAYED
+from web.http.idempotency import answer_once
 from web.http.models import Amount, Description, Model, UserIdText
 from web.http.parts import statement
 
@@ -57,4 +57,4 @@ def grant_credits(body: Grant) -> Answer:
         new_balance=granted.balance.balance,
         transaction_id=granted.transaction.id,
     )
-    return Answer(body=answer, headers=REPLAYED if granted.replayed else {})
+    return answer_once(answer, replayed=granted.replayed)

@@ -14,7 +14,7 @@ from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import REPLAYED, client_key
+from web.http.idempotency import answer_once, client_key
 from web.http.models import Amount, Description, Model, UserIdText
 from web.http.parts import current_parts, transaction
 
@@ -82,7 +82,7 @@ def reserve_credits(body: Reserve) -> Answer:
             now=now,
         )
     answer = Reserved(reservation_id=hold_id, balance=held.balance.balance)
-    return Answer(body=answer, headers=REPLAYED if held.replayed else {})
+    return answer_once(answer, replayed=held.replayed)
 
 
 @api.operation(
@@ -104,7 +104,7 @@ def commit_reservation(body: Commit) -> Answer:
             key=key,
             now=datetime.now(UTC),
         )
-    return Answer(body=Committed(transaction_id=spent.transaction.id), headers=REPLAYED if spent.replayed else {})
+    return answer_once(Committed(transaction_id=spent.transaction.id), replayed=spent.replayed)
 
 
 @api.operation(
@@ -120,7 +120,7 @@ def refund_reservation(body: RefundReservation) -> Answer:
     with transaction(_owner_of(body.reservation_id)) as store:
         released = hold_acts.release(store, hold_id=body.reservation_id, key=key, now=datetime.now(UTC))
     answer = RefundedReservation(balance=released.balance.balance)
-    return Answer(body=answer, headers=REPLAYED if released.replayed else {})
+    return answer_once(answer, replayed=released.replayed)
 
 
 def _owner_of(hold_id: UUID) -> UserId:

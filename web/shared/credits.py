@@ -12,7 +12,7 @@ from domain.rules.ledger import Appended
 from domain.rules.prices import QUANTITY_MAX, price
 from domain.units import Credits, UserId
 from web.http.answer import Answer
-from web.http.idempotency import REPLAYED, client_key
+from web.http.idempotency import answer_once, client_key
 from web.http.models import (
     UNSENT,
     Amount,
@@ -122,7 +122,7 @@ def spend(user_id: UserId, body: Use, *, route: str) -> Answer:
         key=client_key(route, body_key=body.idempotency_key, **request_facts(body)),
     )
     appended = append(usage)
-    return Answer(body=Used.from_appended(appended), headers=REPLAYED if appended.replayed else {})
+    return answer_once(Used.from_appended(appended), replayed=appended.replayed)
 
 
 def request_facts(body: Model) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.gift_guesses import limit_guesses
-from web.http.idempotency import REPLAYED, client_key
+from web.http.idempotency import answer_once, client_key
 from web.http.lists import list_own_rows
 from web.http.models import AppId, Instant, ListQuery, Model
 from web.http.parts import current_parts, transaction
@@ -146,7 +146,7 @@ def create_gift(body: NewGiftBody) -> Answer:
     )
     with transaction(g.user.id) as store:
         created = gift_acts.create_gift(store, new, key=key, now=now)
-    return Answer(body=_show_gift(created.gift, now=None), status=201, headers=REPLAYED if created.replayed else {})
+    return answer_once(_show_gift(created.gift, now=None), replayed=created.replayed, status=201)
 
 
 @api.operation("GET", "/gifts/me/created", answers=list[Gift])
@@ -205,7 +205,7 @@ def cancel_gift(ref: str) -> Answer:
     with transaction(g.user.id) as store:
         cancelled = gift_acts.cancel(store, gift_id=gift_id, creator_id=g.user.id, key=key, now=datetime.now(UTC))
     answer = CancelledGift(refunded_credits=cancelled.refunded_credits)
-    return Answer(body=answer, headers=REPLAYED if cancelled.replayed else {})
+    return answer_once(answer, replayed=cancelled.replayed)
 
 
 def _expiry(body: NewGiftBody, now: datetime) -> datetime:
