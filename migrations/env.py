@@ -1,4 +1,4 @@
-"""Alembic's entry: one migration run at a time, on the database that `DATABASE_URL` names."""
+"""Alembic's entry: one migration at a time, on the database that `DATABASE_URL` names."""
 
 import importlib
 import pkgutil
@@ -22,7 +22,7 @@ for module in pkgutil.iter_modules(store.__path__):
 
 
 def migrate() -> None:
-    """Run the migrations in one transaction; a second run started meanwhile waits, then finds nothing to do."""
+    """Run the migrations in one transaction; a second process started meanwhile waits, then finds nothing to do."""
     engine = create_engine(settings.database_url())
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK})

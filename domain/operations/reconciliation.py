@@ -18,9 +18,9 @@ from domain.store import stripe as stripe_rows
 from domain.store import stripe_refunds as takeback_rows
 
 OVERLAP: Final = timedelta(minutes=15)
-"""How far a run looks back behind the newest event of the run before: Stripe may list an event a little late."""
+"""How far a listing looks back behind the newest event of the one before: Stripe may list an event a little late."""
 
-FIRST_RUN: Final = timedelta(hours=24)
+FIRST_PERIOD: Final = timedelta(hours=24)
 EVENTS_KEPT: Final = timedelta(days=30)
 """How long Stripe lists an event (https://docs.stripe.com/api/events)."""
 
@@ -29,9 +29,9 @@ BATCH: Final = 200
 
 
 def events_since(reader: Reader, *, now: datetime) -> datetime:
-    """Tell from when on the next run shall list Stripe's events."""
+    """Tell from when on Stripe's events are to be listed next."""
     seen = stripe_rows.seen_until(reader)
-    begin = now - FIRST_RUN if seen is None else seen - OVERLAP
+    begin = now - FIRST_PERIOD if seen is None else seen - OVERLAP
     return max(begin, now - EVENTS_KEPT)
 
 
@@ -86,7 +86,7 @@ def request_reconciliation(store: Store, *, since: datetime | None, objects: boo
         objects: Compare the objects themselves instead of listing events.
     """
     kind = RECONCILE_OBJECTS if objects else RECONCILE
-    begin = since or now - (EVENTS_KEPT if objects else FIRST_RUN)
+    begin = since or now - (EVENTS_KEPT if objects else FIRST_PERIOD)
     payload = ListAtStripe(since=begin, by_hand=True)
     return record(store, NewJob(kind=kind, key=f"{kind.name}:by-hand:{now.isoformat()}", payload=payload)).job
 

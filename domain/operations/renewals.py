@@ -29,7 +29,7 @@ PAGE: Final = 1_000
 """How many due subscriptions are recorded in one transaction."""
 
 LOOK_AGAIN_S: Final = 1.0
-"""How long a run that was asked for waits before it looks again whether its renewals have ended."""
+"""How long a `charge-recurring` job waits before it looks again whether its renewals have ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,17 +133,20 @@ def renew(store: Store, *, user_id: UserId, period: Period, notices: bool, now: 
     return _result(decision, charges.get(user_id))
 
 
-def run_later(store: Store, *, key: ClientKey | None, request_id: str | None) -> Recorded[NoPayload, RecurringCharged]:
-    """Record a run that renews all that is due now, or join the one that is under way.
+def charge_recurring_later(
+    store: Store, *, key: ClientKey | None, request_id: str | None
+) -> Recorded[NoPayload, RecurringCharged]:
+    """Record a job that renews all that is due now, or join the one that is pending.
 
-    The run's row is locked while a caller joins: it can end only afterwards, and looks for what is due before it does.
+    The pending job is locked while a caller joins: it can end only afterwards, and looks for due
+    renewals before it does.
 
     Raises:
         KeyReused: the key came before, with another request.
     """
-    running = rows.lock_running(store) if key is None else None
-    if running is not None:
-        return Recorded(job=running, kind=CHARGE_RECURRING, replayed=True)
+    pending = rows.lock_pending_charge(store) if key is None else None
+    if pending is not None:
+        return Recorded(job=pending, kind=CHARGE_RECURRING, replayed=True)
     new = NewJob(
         kind=CHARGE_RECURRING,
         key=key.job_key(UserId("")) if key else f"{CHARGE_RECURRING.name}:{new_id()}",
@@ -154,15 +157,15 @@ def run_later(store: Store, *, key: ClientKey | None, request_id: str | None) ->
     return record(store, new)
 
 
-def end_run(store: Store, *, began_at: datetime, now: datetime) -> RecurringCharged:
-    """Tell what came of a run.
+def end_charge_recurring(store: Store, *, began_at: datetime, now: datetime) -> RecurringCharged:
+    """Count what a `charge-recurring` job has brought about.
 
     Returns:
-        `charged`, `paused`, `errors` and `total` of the renewals since it began. Errors are those that failed, or
-        failed and will be tried again.
+        `charged`, `paused`, `errors` and `total` of the renewals since the job was recorded. Errors are those that
+        failed, for good or until the next attempt.
 
     Raises:
-        Unfinished: something is due that has not been tried.
+        Unfinished: something is due that has not been attempted.
     """
     if rows.has_untried(store) or _has_unrecorded(store, now=now):
         raise Unfinished(pause_s=LOOK_AGAIN_S)

@@ -175,13 +175,13 @@ _ONE_CALLER: Final = text("SELECT pg_advisory_xact_lock(5264392)")
 """Callers queue here, so that two of them at once do not both find that nothing runs. Any number does that is ours."""
 
 
-def lock_running(store: Store) -> Job | None:
-    """Lock and read the run that has not ended; until the transaction ends nobody else can look for it or end it."""
+def lock_pending_charge(store: Store) -> Job | None:
+    """Lock and read the pending `charge-recurring` job; until the commit nobody else can look for one or end it."""
     store.run(_ONE_CALLER)
-    running = select(jobs.c.key).where(
+    pending = select(jobs.c.key).where(
         text("kind IN ('charge-recurring', 'charge_recurring') AND state = 'pending'")  # as the index says it
     )
-    key = store.run(running.order_by(jobs.c.created_at).limit(1)).scalar()
+    key = store.run(pending.order_by(jobs.c.created_at).limit(1)).scalar()
     if key is None:
         return None
     job = lock_by_key(store, key)

@@ -13,8 +13,8 @@ from gateways.errors import RetryableError
 from process.parts import WorkerParts
 
 BATCH: Final = 500
-RUN_S: Final = 20.0
-"""How long one run goes on; less than a job's lease. What is left is due at the next run, a minute later."""
+WORK_S: Final = 20.0
+"""How long one job goes on; less than its lease. The job of the next minute does what is left."""
 
 Position = tuple[datetime, UUID]
 
@@ -38,7 +38,7 @@ def act_on_due(
     """
     done, troubled = 0, 0
     behind: Position | None = None
-    until = time.monotonic() + RUN_S
+    until = time.monotonic() + WORK_S
     while time.monotonic() < until:
         with parts.database.read() as reader:
             batch = find(reader, behind)

@@ -58,7 +58,7 @@ def charge_recurring(_payload: NoPayload, job: Job, parts: WorkerParts) -> Calla
         run_jobs(recorded[first : first + most], parts)
     while _has_untried(parts) and time.monotonic() < until:
         time.sleep(_PAUSE_S)  # other workers are at the rest of it
-    return lambda store: renewals.end_run(store, began_at=job.created_at, now=datetime.now(UTC))
+    return lambda store: renewals.end_charge_recurring(store, began_at=job.created_at, now=datetime.now(UTC))
 
 
 def _has_untried(parts: WorkerParts) -> bool:
