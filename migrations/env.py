@@ -11,7 +11,7 @@ from domain import store
 from domain.store.schema import metadata
 
 ADVISORY_LOCK = 5_264_391
-"""Names our migrations among the server's advisory locks; any number does that nobody else uses."""
+"""Names our migrations among the server's advisory locks; any number that nobody else uses will do."""
 
 LOCK_TIMEOUT = "3s"
 """How long a migration may wait for a table lock: while it waits, every request on that table queues behind it."""

@@ -131,9 +131,9 @@ def end(
     store.execute(_END, values)
 
 
-def rest(store: Store, job_id: UUID, *, pause: timedelta, attempts_made: int) -> None:
+def rest(store: Store, job_id: UUID, *, pause: timedelta, attempts: int) -> None:
     """Let a locked job wait after a failed attempt: it is due again after `pause`."""
-    values = {"next_at": _now + pause, "attempts": attempts_made, "starts": 0, **_unbound}
+    values = {"next_at": _now + pause, "attempts": attempts, "starts": 0, **_unbound}
     store.run(update(jobs).where(jobs.c.id == job_id).values(values))
 
 

@@ -1,4 +1,4 @@
-"""Jobs of kind `roll-up-usage`: count what the ledger says was spent, per user, app and UTC day."""
+"""Jobs of kind `roll-up-usage`: count what was spent by the ledger, per user, app and UTC day."""
 
 import time
 from collections.abc import Callable
