@@ -15,7 +15,7 @@ def erase_user(
 ) -> Mapping[str, int]:
     """Blank a person's data in descriptions, metadata, payloads, errors, purchases and gifts.
 
-    Amounts, ids and keys stay, so every invariant holds afterwards. Erase what Stripe stores there.
+    Amounts, ids and keys stay, so every invariant holds afterwards. Stripe's own data is not touched.
 
     Args:
         email: Also blank gifts meant for this address.

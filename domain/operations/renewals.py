@@ -138,8 +138,8 @@ def charge_recurring_later(
 ) -> Recorded[NoPayload, RecurringCharged]:
     """Record a job that renews all that is due now, or join the one that is pending.
 
-    The pending job is locked while a caller joins: it can end only afterwards, and looks for due
-    renewals before it does.
+    The pending job is locked while a caller joins: it can end only afterwards, and looks for due renewals before
+    it does.
 
     Raises:
         KeyReused: the key came before, with another request.

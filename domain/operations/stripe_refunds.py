@@ -44,7 +44,7 @@ def note_takeback(store: Store, *, fact: TakebackFact, livemode: bool, now: date
 
 
 def level_credits(store: Store, purchase_id: UUID, *, now: datetime) -> Settled:
-    """Write the movement by which the ledger differs from the takebacks of a purchase.
+    """Write the movement that brings the credits of a purchase in line with its takebacks.
 
     A clawback may leave the balance below zero; later credits raise it again.
     """
