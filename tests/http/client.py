@@ -174,4 +174,4 @@ def done(database: Database, job_id: str, made: StripeObjects) -> None:
         job = jobs.start(store, UUID(job_id), token=new_id())
         assert job is not None
         purchase_id = UUID(job.payload["purchaseId"])
-        assert jobs.finish(store, job, lambda s: attach_payment(s, purchase_id=purchase_id, made=made))
+        assert jobs.finish(store, job, lambda s: attach_payment(s, purchase_id=purchase_id, payment=made))

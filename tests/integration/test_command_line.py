@@ -70,7 +70,7 @@ def buy(database: Database, user_id: str, *, at: datetime = NOW) -> str:
         made = StripeObjects(
             customer_id=f"cus_{user_id}", payment_intent_id=f"pi_{started.purchase_id}", client_secret="pay-me"
         )
-        attach_payment(store, purchase_id=started.purchase_id, made=made)
+        attach_payment(store, purchase_id=started.purchase_id, payment=made)
         fact = PaymentFact(
             purchase_id=started.purchase_id,
             outcome=PaymentOutcome.SUCCEEDED,

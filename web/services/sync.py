@@ -38,5 +38,5 @@ def charge_recurring() -> Answer:
     """Renew everything that is due now, or wait for the job that is already doing it."""
     key = client_key("internal/sync/charge-recurring")
     with current_parts().database.begin() as store:
-        recorded = renewal_acts.run_later(store, key=key, request_id=request_id())
+        recorded = renewal_acts.charge_recurring_later(store, key=key, request_id=request_id())
     return wait_and_answer(recorded, model=Charged.model_validate)

@@ -61,7 +61,7 @@ def list_transactions(query: HistoryQuery) -> Answer:
             limit=query.limit,
             offset=query.offset,
             before_seq=before_seq,
-            wanted=query.history_filter,
+            filters=query.history_filter,
         )
     last = str(transactions[-1].seq) if transactions else None
     items = [Transaction.model_validate(transaction) for transaction in transactions]
