@@ -15,7 +15,7 @@ import psycopg
 import redis
 import stripe
 
-from tests.acceptance.conftest import Service, eventually
+from tests.support.service import Service, eventually
 
 
 def paid_event(service: Service, user: str) -> dict[str, Any]:

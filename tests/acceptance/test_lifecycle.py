@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from local.programs import PROJECT, read_procfile
-from tests.acceptance.conftest import Service, eventually
-from tests.acceptance.test_faults import deliver, paid_event, worker_children
+from tests.support.faults import deliver, paid_event, worker_children
+from tests.support.service import Service, eventually
 
 
 @pytest.mark.parametrize("line", ["web", "worker", "scheduler"])

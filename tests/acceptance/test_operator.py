@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import psycopg
 
-from tests.acceptance.conftest import Service, eventually
-from tests.acceptance.test_faults import worker_children
-from tests.conftest import ROOT
+from tests.support.faults import worker_children
+from tests.support.paths import ROOT
+from tests.support.service import Service, eventually
 
 EACH: Final = 100
 FAILED_JOB: Final = """

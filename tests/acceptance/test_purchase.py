@@ -3,7 +3,7 @@
 import pytest
 from stripe import CardError
 
-from tests.acceptance.conftest import Service, eventually
+from tests.support.service import Service, eventually
 
 
 def test_a_purchase_travels_from_request_to_ledger(service: Service, user: str) -> None:

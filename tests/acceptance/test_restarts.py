@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from local.programs import PROJECT, read_procfile
-from tests.acceptance.conftest import Answer, Service, eventually
+from tests.support.service import Answer, Service, eventually
 
 RESTARTS: Final = int(os.environ.get("MANA_FAULT_RESTARTS", "2"))
 """How often everything is restarted under load; more of it shows rarer races."""

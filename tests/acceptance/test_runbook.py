@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
-from tests.acceptance.conftest import Service
-from tests.acceptance.test_operator import failed_payments
-from tests.conftest import ROOT
+from tests.support.operating import failed_payments
+from tests.support.paths import ROOT
+from tests.support.service import Service
 
 OPS: Final = ROOT / "docs" / "ops"
 PAGES: Final = sorted((OPS / "runbook").glob("*.md"))

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import Service, eventually
-from tests.acceptance.real_stripe import real_stripe_environment
+from tests.support.real_stripe import real_stripe_environment
+from tests.support.service import Service, eventually
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import os
 import signal
 from contextlib import suppress
 
-from tests.acceptance.conftest import Service, eventually
-from tests.acceptance.test_faults import worker_children
+from tests.support.faults import worker_children
+from tests.support.service import Service, eventually
 
 DUE = """
 INSERT INTO credits.sync_subscriptions (user_id, active, anchor_at, next_charge_at)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.acceptance.conftest import Service, eventually
+from tests.support.service import Service, eventually
 
 SEEDS = int(os.environ.get("MANA_FAULT_SEEDS", "2"))
 USERS = int(os.environ.get("MANA_FAULT_USERS", "1000"))

@@ -11,8 +11,12 @@ from domain.operations.usage import count_usage
 from domain.rules.gifts import Gift
 from domain.store import Database, ledger
 from domain.units import Credits, UserId
-from tests.conftest import at_once, give, use_of
-from tests.gift_acts import ANNA, BEN, balance, cancel, commit, hold, make_gift, now, redeem
+from tests.support.credits import balance, give, use_of
+from tests.support.gifts import cancel, make_gift, redeem
+from tests.support.holds import commit, hold
+from tests.support.threads import at_once
+from tests.support.times import now
+from tests.support.users import ANNA, BEN
 
 REDEEMERS = [UserId(f"user-{number}") for number in range(5)]
 

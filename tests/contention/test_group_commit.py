@@ -10,12 +10,14 @@ import pytest
 
 from domain.errors import Busy, InsufficientCredits, Unavailable
 from domain.operations import credits as spending
-from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.ledger import Appended, Movement
 from domain.store import Database, ledger
 from domain.store.group_commit import PATIENCE_S, GroupCommit
 from domain.units import Credits, UserId
-from tests.conftest import NOW, at_once, give, sqlalchemy_url, use_of
+from tests.support.credits import give, use_key, use_of
+from tests.support.database import sqlalchemy_url
+from tests.support.threads import at_once
+from tests.support.times import NOW
 
 THREADS = 32
 
@@ -33,7 +35,7 @@ def usage(user: str, amount: int = 1, *, key: str | None = None, description: st
         amount,
         description=description,
         metadata={"model": "small", "tokens": 2**70} if amount % 2 else None,
-        key=ClientKey(route="use", value=key, request_hash=fingerprint(amount=amount)) if key else None,
+        key=use_key(key, amount) if key else None,
     )
 
 

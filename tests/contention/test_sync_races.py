@@ -17,12 +17,14 @@ from domain.rules.jobs import Job
 from domain.rules.sync import Interval
 from domain.store import Database, Store
 from domain.units import UserId
-from tests.conftest import at_once, give
-from tests.syncing import charges, do, pending, rows, state, subscribe
-from tests.workshop import worker
+from tests.support.credits import give
+from tests.support.database import rows
+from tests.support.jobs import do, pending
+from tests.support.sync import charges, state, subscribe
+from tests.support.threads import at_once
+from tests.support.users import ANNA
+from tests.support.worker import worker
 from workers.schedule import record_renewals
-
-ANNA = UserId("anna")
 
 
 class Killed(Exception):

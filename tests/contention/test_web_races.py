@@ -9,26 +9,21 @@ from typing import Any, Final
 import psycopg
 import pytest
 import stripe
-from flask import Flask
 from werkzeug.test import TestResponse
 
 from domain.errors import Busy
 from domain.store import Database
 from domain.units import UserId
-from tests.conftest import at_once, give
-from tests.http.client import JSON, Api, offer, problem_of, written
-from tests.issuer import Issuer
+from tests.support.credits import give
+from tests.support.http import JSON, Api, problem_of, written
+from tests.support.purchases import offer
+from tests.support.threads import at_once
+from tests.support.users import ANNA
 from web.http.turns import AT_ONCE, IN_LINE, PATIENT, SHORT_WAIT_S, WAIT_S, Turns
 from web.http.waiting_room import WAITING_MAX
 
 LOCK_TIMEOUT_S: Final = 2.0
 USE: Final = {"amount": 1, "appId": "chat", "description": "A question"}
-ANNA: Final = UserId("anna")
-
-
-@pytest.fixture
-def api(app: Flask, issuer: Issuer) -> Api:
-    return Api(app, issuer)
 
 
 def answers(results: list[TestResponse | Exception]) -> list[TestResponse]:

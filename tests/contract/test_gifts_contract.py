@@ -1,6 +1,6 @@
 """Golden examples: what the clients of today send about gifts, grants, holds and prices, and what they read back.
 
-Values that are new each time are compared by their form: see `tests.contract.forms`.
+Values that are new each time are compared by their form: see `tests.support.forms`.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.store import Database
-from tests.conftest import give
-from tests.contract.forms import CODE, ID, LINK, TIME
-from tests.gift_acts import work
-from tests.issuer import Issuer
+from tests.support.credits import give
+from tests.support.forms import CODE, ID, LINK, TIME, insufficient_credits
+from tests.support.issuer import Issuer
+from tests.support.jobs import work
 
 BASE = "/api/v1"
 SERVICE = {"X-Service-Key": "service-key", "X-App-Id": "mana-auth"}
@@ -215,16 +215,9 @@ def test_reserving_committing_and_giving_up(database: Database, as_service: Call
     assert other == {"reservationId": ID, "balance": 50}
     assert committed == {"success": True, "transactionId": ID}
     assert given_up == {"success": True, "balance": 90}
-    assert as_service("POST", "/credits/reserve", {"userId": "anna", "amount": 91, "reason": "x"}, status=402) == {
-        "type": "urn:mana-credits:problem:insufficient_credits",
-        "title": "Insufficient credits",
-        "status": 402,
-        "detail": "Insufficient credits",
-        "code": "insufficient_credits",
-        "statusCode": 402,
-        "message": "Insufficient credits",
-        "details": {"required": 91, "available": 90},
-    }
+    assert as_service(
+        "POST", "/credits/reserve", {"userId": "anna", "amount": 91, "reason": "x"}, status=402
+    ) == insufficient_credits(required=91, available=90)
 
 
 def test_the_price_list(as_user: Call) -> None:

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from domain.rules.job_kinds import STRIPE_EVENT
 from domain.store import Database
-from tests.http.client import API, Api, Caller, problem_of
-from tests.operators import ended_jobs, failed_job, state_of
+from tests.support.http import API, Api, Caller, problem_of
+from tests.support.jobs import ended_jobs, failed_job, state_of
 
 UNKNOWN = "019aa5d0-0000-7000-8000-000000000000"
 

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.http.client import Api, Caller, problem_of
-from tests.issuer import Issuer, running_issuer
+from tests.support.http import Api, Caller, problem_of
+from tests.support.issuer import Issuer, running_issuer
 from web.app import create_app
 from web.http import jwks
 

@@ -8,8 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.store import Database
-from tests.issuer import Issuer
-from tests.operators import failed_job, state_of
+from tests.support.issuer import Issuer
+from tests.support.jobs import failed_job, state_of
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from settings import Settings
-from tests.http.client import JSON, Api, Caller, problem_of
-from tests.issuer import Issuer
+from tests.support.http import JSON, Api, Caller, problem_of
+from tests.support.issuer import Issuer
 from web.app import create_app
 
 APP: Final = "https://app.example"

@@ -9,9 +9,9 @@ from werkzeug.test import TestResponse
 
 from domain.store import Database
 from settings import Settings
-from tests.gift_acts import work
-from tests.http.client import API, bearer, make_gift
-from tests.issuer import Issuer
+from tests.support.http import API, bearer, make_gift
+from tests.support.issuer import Issuer
+from tests.support.jobs import work
 from web.app import create_app
 
 

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from domain.store import Database
 from local.valkey import Valkey
 from settings import Settings
-from tests.http.client import API, bearer, make_gift
-from tests.issuer import Issuer
+from tests.support.http import API, bearer, make_gift
+from tests.support.issuer import Issuer
 from web.app import create_app
 
 

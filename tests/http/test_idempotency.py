@@ -6,8 +6,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from domain.store import Database
-from tests.conftest import give
-from tests.http.client import Api, Caller, problem_of, written
+from tests.support.credits import give
+from tests.support.http import Api, Caller, problem_of, written
 
 USE: Final = {
     "amount": 10,

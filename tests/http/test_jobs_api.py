@@ -6,14 +6,15 @@ from typing import Any, Final
 import pytest
 
 from domain.errors import InsufficientCredits
-from domain.ids import new_id
 from domain.operations import jobs
 from domain.rules.job_kinds import AUDIT, PRUNE
 from domain.rules.job_payloads import Pruned
 from domain.rules.jobs import Job, JobState, NewJob, NoPayload
 from domain.store import Database, job_execution
 from domain.units import UserId
-from tests.http.client import INSTANT_TEXT, Api, problem_of
+from tests.support.forms import insufficient_credits
+from tests.support.http import INSTANT_TEXT, Api, problem_of
+from tests.support.jobs import started
 
 
 @pytest.fixture
@@ -21,13 +22,6 @@ def job(database: Database) -> Job:
     """A job of anna's, not started."""
     with database.begin() as store:
         return jobs.record(store, NewJob(kind=PRUNE, key="job-1", concerns=UserId("anna"), payload=NoPayload())).job
-
-
-def started(database: Database, job: Job) -> Job:
-    with database.begin() as store:
-        found = jobs.start(store, job.id, token=new_id())
-    assert found is not None
-    return found
 
 
 def told(api: Api, job: Job) -> dict[str, Any]:
@@ -77,16 +71,7 @@ def test_a_rejected_job_tells_a_whole_problem(api: Api, database: Database, job:
         "jobId": str(job.id),
         **PENDING,
         "status": "rejected",
-        "problem": {
-            "type": "urn:mana-credits:problem:insufficient_credits",
-            "title": "Insufficient credits",
-            "status": 402,
-            "detail": "Insufficient credits",
-            "code": "insufficient_credits",
-            "statusCode": 402,
-            "message": "Insufficient credits",
-            "details": {"required": 30, "available": 5},
-        },
+        "problem": insufficient_credits(required=30, available=5),
     }
 
 

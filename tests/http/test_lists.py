@@ -10,8 +10,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from domain.store import Database
-from tests.conftest import NOW, give
-from tests.http.client import Api, Caller, bought, offer, problem_of
+from tests.support.credits import give
+from tests.support.http import Api, Caller, problem_of
+from tests.support.purchases import offer, start_purchase
+from tests.support.times import NOW
 
 LINK = re.compile(r'</api/v1(/[a-z/]+\?[^>]+)>; rel="next"')
 
@@ -167,11 +169,11 @@ def test_purchases_of_one_instant_are_walked_without_gap_or_repeat(api: Api, dat
     with database.begin() as store:
         for number in range(45):
             at = NOW + timedelta(microseconds=number // 9)
-            made.append(bought(store, package_id=package_id, at=at).purchase_id)
+            made.append(start_purchase(store, package_id=package_id, at=at).purchase_id)
 
     def buy() -> None:
         with database.begin() as store:
-            bought(store, package_id=package_id, at=NOW + timedelta(hours=1))
+            start_purchase(store, package_id=package_id, at=NOW + timedelta(hours=1))
 
     found = walk(api.user(), "/credits/purchases?limit=10", between=buy)
 
@@ -184,7 +186,7 @@ def test_purchases_take_limit_and_offset(api: Api, database: Database) -> None:
     package_id = offer(database)
     with database.begin() as store:
         made = [
-            str(bought(store, package_id=package_id, at=NOW + timedelta(seconds=number)).purchase_id)
+            str(start_purchase(store, package_id=package_id, at=NOW + timedelta(seconds=number)).purchase_id)
             for number in range(5)
         ]
 

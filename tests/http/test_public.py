@@ -13,8 +13,9 @@ from domain.store import Database
 from local.postgres import Postgres
 from local.valkey import Valkey
 from settings import Settings
-from tests.conftest import ROOT, give
-from tests.http.client import INSTANT_TEXT, Caller
+from tests.support.credits import give
+from tests.support.http import INSTANT_TEXT, Caller
+from tests.support.paths import ROOT
 from web.app import create_app
 
 COMMITTED = ROOT / "docs" / "openapi.json"

@@ -15,22 +15,10 @@ from werkzeug.test import TestResponse
 from domain.errors import NotFound
 from domain.ids import new_id
 from domain.operations import jobs
-from domain.operations.purchases import settle_payment
-from domain.rules.purchases import PaymentFact, PaymentOutcome
 from domain.store import Database, packages
-from tests.conftest import NOW
-from tests.http.client import (
-    INSTANT_TEXT,
-    INTENT,
-    SESSION,
-    UUID_TEXT,
-    Api,
-    bought,
-    done,
-    offer,
-    problem_of,
-    written,
-)
+from tests.support.http import INSTANT_TEXT, UUID_TEXT, Api, problem_of, written
+from tests.support.purchases import INTENT, SESSION, finish_purchase_job, offer, payment_fact, settle, start_purchase
+from tests.support.times import NOW
 
 PURCHASE: Final = "/credits/purchase"
 
@@ -123,7 +111,7 @@ def test_a_repeat_after_the_job_is_done_brings_what_is_needed_to_pay(
     api: Api, database: Database, starter: Offer
 ) -> None:
     told = accepted(api.user().post(PURCHASE, starter.body, Idempotency_Key="k"))
-    done(database, told["jobId"], INTENT)
+    finish_purchase_job(database, told["jobId"], INTENT)
 
     answer = api.user().post(PURCHASE, starter.body, Idempotency_Key="k")
 
@@ -144,7 +132,7 @@ def test_a_checkout_brings_its_url(api: Api, database: Database, starter: Offer)
         "cancelUrl": "https://shop.example",
     }
     told = accepted(api.user().post(PURCHASE, body, Idempotency_Key="k"))
-    done(database, told["jobId"], SESSION)
+    finish_purchase_job(database, told["jobId"], SESSION)
 
     answer = api.user().post(PURCHASE, body, Idempotency_Key="k")
 
@@ -306,7 +294,7 @@ def test_a_waiting_answer_is_the_jobs_when_it_is_done_in_time(api: Api, database
             time.sleep(0.05)
             with database.single() as store:
                 job_id = store.run(text("SELECT id FROM jobs.jobs")).scalar()
-        done(database, str(job_id), INTENT)
+        finish_purchase_job(database, str(job_id), INTENT)
 
     worker = Thread(target=do_the_waiting_job)
     worker.start()
@@ -353,7 +341,7 @@ def test_nobody_waits_behind_a_long_queue_and_a_job_in_hand_or_a_wave_of_renewal
 
 def test_a_pending_purchase_tells_its_secret_once_it_exists(api: Api, database: Database, starter: Offer) -> None:
     told = accepted(api.user().post(PURCHASE, starter.body))
-    done(database, told["jobId"], INTENT)
+    finish_purchase_job(database, told["jobId"], INTENT)
 
     purchase = api.user().get(f"/credits/purchase/{told['purchaseId']}").get_json()
 
@@ -363,17 +351,8 @@ def test_a_pending_purchase_tells_its_secret_once_it_exists(api: Api, database: 
 
 def test_a_completed_purchase_tells_no_secret_and_has_paid_in(api: Api, database: Database, starter: Offer) -> None:
     told = accepted(api.user().post(PURCHASE, starter.body))
-    done(database, told["jobId"], INTENT)
-    payment = PaymentFact(
-        purchase_id=UUID(told["purchaseId"]),
-        outcome=PaymentOutcome.SUCCEEDED,
-        payment_intent_id="pi_1",
-        amount=499,
-        currency="eur",
-        livemode=False,
-    )
-    with database.begin() as store:
-        settle_payment(store, payment=payment, livemode=False, now=NOW)
+    finish_purchase_job(database, told["jobId"], INTENT)
+    settle(database, payment_fact(told["purchaseId"]))
 
     purchase = api.user().get(f"/credits/purchase/{told['purchaseId']}").get_json()
 
@@ -385,7 +364,7 @@ def test_a_completed_purchase_tells_no_secret_and_has_paid_in(api: Api, database
 
 def test_a_purchase_of_another_user_is_not_found(api: Api, database: Database, starter: Offer) -> None:
     with database.begin() as store:
-        purchase_id = bought(store, package_id=starter.package_id, user_id="ben").purchase_id
+        purchase_id = start_purchase(store, package_id=starter.package_id, user_id="ben").purchase_id
 
     problem_of(api.user("anna").get(f"/credits/purchase/{purchase_id}"), 404, "not_found")
     assert api.user("anna").get("/credits/purchases").get_json() == []

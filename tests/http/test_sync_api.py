@@ -9,10 +9,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from domain.store import Database
-from tests.conftest import give
-from tests.issuer import Issuer
-from tests.syncing import charges, do, pending, state, subscribe
-from tests.workshop import worker
+from tests.support.credits import give
+from tests.support.issuer import Issuer
+from tests.support.jobs import do, pending
+from tests.support.sync import charges, state, subscribe
+from tests.support.worker import worker
 
 SERVICE = {"X-Service-Key": "service-key"}
 

@@ -8,8 +8,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from domain.store import Database
-from tests.http.client import JSON, Api, problem_of, signed, written
-from tests.http.test_webhook import BODY, EVENT, deliver
+from tests.support.http import JSON, Api, problem_of, signed, written
+from tests.support.webhook import BODY, EVENT, deliver
 
 
 @pytest.fixture

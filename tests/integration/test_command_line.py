@@ -12,19 +12,22 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from domain.operations.purchases import attach_payment, settle_payment, start_purchase
+from domain.operations import purchases as purchase_acts
 from domain.operations.stripe_refunds import note_takeback
 from domain.rules.bookkeeping import Standing
-from domain.rules.purchases import PaymentFact, PaymentOutcome, StripeObjects
+from domain.rules.purchases import StripeObjects
 from domain.rules.stripe_refunds import Takeback, TakebackFact, TakebackKind, TakebackState
 from domain.store import Database, invariants, ledger
-from domain.units import EuroCents, UserId
+from domain.units import EuroCents
 from ops.cli import main
 from settings import Settings
-from tests.conftest import NOW, give, use_of
-from tests.gift_acts import ANNA, BEN, cancel, hold, make_gift, redeem
-from tests.http.client import offer
-from tests.operators import ended_jobs, failed_job, state_of
+from tests.support.credits import give, use_of
+from tests.support.gifts import cancel, make_gift, redeem
+from tests.support.holds import hold
+from tests.support.jobs import ended_jobs, failed_job, state_of
+from tests.support.purchases import offer, payment_fact, start_purchase
+from tests.support.times import NOW
+from tests.support.users import ANNA, BEN
 
 
 @pytest.fixture(autouse=True)
@@ -56,30 +59,15 @@ def buy(database: Database, user_id: str, *, at: datetime = NOW) -> str:
     """Buy 500 credits for 4.99 €, paid; returns the purchase's id."""
     package_id = offer(database, name=f"For {user_id} {at}")
     with database.begin() as store:
-        started = start_purchase(
-            store,
-            user_id=UserId(user_id),
-            package_id=package_id,
-            redirects=None,
-            key=None,
-            request_id=None,
-            now=at,
+        purchase_id = start_purchase(store, package_id=package_id, user_id=user_id, at=at).purchase_id
+        stripe_objects = StripeObjects(
+            customer_id=f"cus_{user_id}", payment_intent_id=f"pi_{purchase_id}", client_secret="pay-me"
         )
-        made = StripeObjects(
-            customer_id=f"cus_{user_id}", payment_intent_id=f"pi_{started.purchase_id}", client_secret="pay-me"
-        )
-        attach_payment(store, purchase_id=started.purchase_id, made=made)
-        fact = PaymentFact(
-            purchase_id=started.purchase_id,
-            outcome=PaymentOutcome.SUCCEEDED,
-            payment_intent_id=made.payment_intent_id,
-            amount=499,
-            currency="eur",
-            livemode=False,
-        )
-        settle_payment(store, payment=fact, livemode=False, now=at)
+        purchase_acts.attach_payment(store, purchase_id=purchase_id, made=stripe_objects)
+        payment = payment_fact(purchase_id, payment_intent_id=stripe_objects.payment_intent_id)
+        purchase_acts.settle_payment(store, payment=payment, livemode=False, now=at)
         store.run(text("UPDATE jobs.jobs SET state = 'done', finished_at = now() WHERE state = 'pending'"))
-    return str(started.purchase_id)
+    return str(purchase_id)
 
 
 def test_jobs_are_listed_and_shown(database: Database) -> None:

@@ -13,7 +13,9 @@ from domain.errors import Busy, Unavailable
 from domain.store import Database, UnfitDatabase, balances
 from domain.units import UserId
 from local.postgres import Postgres
-from tests.conftest import at_once, give, sqlalchemy_url
+from tests.support.credits import give
+from tests.support.database import sqlalchemy_url
+from tests.support.threads import at_once
 
 
 @contextmanager

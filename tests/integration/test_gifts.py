@@ -22,21 +22,11 @@ from domain.rules.job_kinds import EXPIRE_GIFTS
 from domain.rules.jobs import JobState, stored_result
 from domain.store import Database, ledger
 from domain.store import gifts as gift_rows
-from tests.conftest import give
-from tests.gift_acts import (
-    ANNA,
-    BEN,
-    CARL,
-    TARGET,
-    balance,
-    cancel,
-    client_key,
-    gift_of,
-    make_gift,
-    now,
-    redeem,
-    work_on,
-)
+from tests.support.credits import balance, give
+from tests.support.gifts import TARGET, cancel, client_key, gift_of, make_gift, redeem
+from tests.support.jobs import work_on
+from tests.support.times import now
+from tests.support.users import ANNA, BEN, CARL
 
 
 def test_a_gift_takes_credits_from_its_creator_and_gives_them_to_who_redeems_it(database: Database) -> None:

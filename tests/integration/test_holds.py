@@ -12,8 +12,11 @@ from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.job_kinds import EXPIRE_HOLDS
 from domain.rules.ledger import Appended, Movement, TransactionType
 from domain.store import Database, ledger
-from tests.conftest import NOW, give
-from tests.gift_acts import ANNA, balance, commit, hold, now, work_on
+from tests.support.credits import balance, give
+from tests.support.holds import commit, hold
+from tests.support.jobs import work_on
+from tests.support.times import NOW, now
+from tests.support.users import ANNA
 
 
 def key(value: str, request: str = "one", route: str = "internal/commit") -> ClientKey:

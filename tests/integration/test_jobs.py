@@ -19,8 +19,9 @@ from domain.rules.sync import Interval
 from domain.store import Database, Store, balances, job_search
 from domain.store import jobs as job_rows
 from domain.units import UserId
-from tests.conftest import NOW
-from tests.workshop import worker
+from tests.support.jobs import started
+from tests.support.times import NOW
+from tests.support.worker import worker
 from workers.jobs import run_job
 
 NOTHING: Final = NoPayload()
@@ -31,13 +32,6 @@ def recorded(
 ) -> Job:
     with database.begin() as store:
         return jobs.record(store, NewJob(kind=kind, key=key, concerns=UserId("anna"), payload=payload, **facts)).job
-
-
-def started(database: Database, job: Job) -> Job:
-    with database.begin() as store:
-        found = jobs.start(store, job.id, token=new_id())
-    assert found is not None
-    return found
 
 
 def now(database: Database, job: Job) -> Job:

@@ -17,8 +17,11 @@ from domain.rules.job_payloads import GiftRedeemed, RedeemGift
 from domain.rules.jobs import Job, JobState, Recorded
 from domain.store import Database
 from domain.units import UserId
-from tests.conftest import give
-from tests.gift_acts import ANNA, BEN, TARGET, balance, cancel, client_key, gift_of, make_gift, now, redeem, work
+from tests.support.credits import balance, give
+from tests.support.gifts import TARGET, cancel, client_key, gift_of, make_gift, redeem
+from tests.support.jobs import work
+from tests.support.times import now
+from tests.support.users import ANNA, BEN
 
 
 def redeem_later(

@@ -9,9 +9,12 @@ from domain.operations import sync
 from domain.store import Database
 from domain.store.renewals import DUE_PAGE
 from domain.units import UserId
-from tests.conftest import NOW, give
-from tests.syncing import Letterbox, charges, do, pending, renew_due, rows, state, subscribe
-from tests.workshop import worker
+from tests.support.credits import give
+from tests.support.database import rows
+from tests.support.jobs import do, pending
+from tests.support.sync import charges, renew_due, state, subscribe
+from tests.support.times import NOW
+from tests.support.worker import Letterbox, worker
 from workers.schedule import record_renewals, watch_sync
 
 

@@ -11,10 +11,13 @@ from domain.rules.sync import Interval
 from domain.store import Database
 from domain.store import sync as subscription_rows
 from domain.units import UserId
-from tests.conftest import NOW, give
-from tests.syncing import charges, renew_due, rows, state, subscribe
+from tests.support.credits import give
+from tests.support.database import rows
+from tests.support.sync import charges, renew_due, state, subscribe
+from tests.support.times import NOW
+from tests.support.users import ANNA
 
-ANNA, ADMIN = UserId("anna"), UserId("admin")
+ADMIN = UserId("admin")
 
 
 def activate(database: Database, *, user_id: UserId = ANNA, interval: Interval = Interval.MONTHLY) -> None:

@@ -12,8 +12,10 @@ from domain.store import Database, ledger
 from domain.store import usage as rows
 from domain.store import usage as usage_rows
 from domain.units import UserId
-from tests.conftest import give, use_of
-from tests.gift_acts import ANNA, BEN, commit, hold, work_on
+from tests.support.credits import give, use_of
+from tests.support.holds import commit, hold
+from tests.support.jobs import work_on
+from tests.support.users import ANNA, BEN
 
 LAST_SECOND = datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC)
 

@@ -27,7 +27,7 @@ from domain.rules.jobs import AnyKind, Payload, Queue, Result
 from domain.store.schema import SCHEMA_REVISION
 from gateways.bell import actor_name
 from local.postgres import Postgres
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 from web import admins, console, pages, public, services, stripe, users
 from web.app import APIS
 from web.http import auth

@@ -3,6 +3,7 @@
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,6 +23,7 @@ from domain.rules.purchases import (
     next_status,
 )
 from domain.units import Credits, EuroCents, UserId
+from tests.support.purchases import payment_fact
 
 OUTCOMES = list(PaymentOutcome)
 
@@ -117,16 +119,8 @@ def purchase(**facts: object) -> Purchase:
     return Purchase(**{**known, **facts})  # type: ignore[arg-type]
 
 
-def payment(**facts: object) -> PaymentFact:
-    known: dict[str, object] = {
-        "purchase_id": UUID(int=1),
-        "outcome": PaymentOutcome.SUCCEEDED,
-        "payment_intent_id": "pi_1",
-        "amount": 499,
-        "currency": "eur",
-        "livemode": False,
-    }
-    return PaymentFact(**{**known, **facts})  # type: ignore[arg-type]
+def payment(**facts: Any) -> PaymentFact:
+    return payment_fact(**{"purchase_id": UUID(int=1), **facts})
 
 
 def test_the_payment_a_purchase_waits_for_is_taken() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 from web.pages.texts import LANGUAGES, TEXTS
 
 PLACEHOLDER = re.compile(r"\{(\w*)\}")

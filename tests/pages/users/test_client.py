@@ -7,8 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from domain.rules.sync import Interval
-from tests.acceptance.conftest import Service
-from tests.pages.users.conftest import give
+from tests.support.service import Service
 
 BESIDE = "http://localhost:5173"
 """An origin of CORS_ORIGINS in the local stack, where a front end of another project is developed."""
@@ -34,7 +33,7 @@ def client(page: Page, service: Service, user: str) -> Page:
 
 
 def test_reads_and_acts_are_answered_as_the_contract_says(client: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
 
     told = client.evaluate("""async () => {
         const gift = await client.gifts.create({ totalCredits: 30 });
@@ -73,7 +72,7 @@ def test_reads_and_acts_are_answered_as_the_contract_says(client: Page, service:
 
 def test_a_long_list_is_read_page_by_page(client: Page, service: Service, user: str) -> None:
     for amount in (1, 2, 3):
-        give(service, user, amount)
+        service.grant(user, amount)
 
     pages = client.evaluate("""async () => {
         const first = await client.credits.transactions({ limit: 2 });
@@ -134,7 +133,7 @@ def test_an_act_that_is_not_done_in_time_says_where_it_can_be_followed(client: P
 
 
 def test_the_sync_billing_store_speaks_as_a_svelte_store(client: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
 
     seen: list[Any] = client.evaluate("""async () => {
         const store = mana.createSyncBilling(client);
@@ -192,7 +191,7 @@ def test_the_prices_that_are_shown_are_those_that_are_charged(client: Page) -> N
 
 
 def test_a_page_of_another_origin_embeds_the_elements(page: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     html = f"""<!doctype html><html lang="de"><title>Another front end</title>
         <mana-balance base-url="{service.stack.base_url}"></mana-balance>
         <mana-sync-settings base-url="{service.stack.base_url}"></mana-sync-settings>

@@ -18,8 +18,10 @@ from domain.rules.job_search import JobFilter
 from domain.rules.jobs import Job, JobState
 from domain.store import Database, job_search
 from domain.store import acts as act_rows
-from tests.conftest import NOW, at_once, give
-from tests.operators import ended_jobs, failed_job, state_of
+from tests.support.credits import give
+from tests.support.jobs import ended_jobs, failed_job, state_of
+from tests.support.threads import at_once
+from tests.support.times import NOW
 
 WHO: Final[Any] = {"who": "olga", "why": "Stripe is back", "now": NOW}
 

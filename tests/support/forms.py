@@ -1,14 +1,9 @@
 """What the golden examples share: the forms of values that are new in every answer, and reading answers."""
 
 import re
-import time
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import text
 from werkzeug.test import TestResponse
-
-from domain.store import Database
 
 
 class AnyText:
@@ -35,22 +30,10 @@ CURSOR = AnyText(r"[0-9A-Za-z_-]{2,200}")
 SECONDS = AnyText(r"[1-9][0-9]?")
 
 
-def told(answer: TestResponse) -> tuple[int, Any]:
+def status_and_body(answer: TestResponse) -> tuple[int, Any]:
     """Read status and body of an answer, which must say that it is JSON, or a problem."""
     assert answer.content_type == ("application/json" if answer.status_code < 400 else "application/problem+json")
     return answer.status_code, answer.get_json()
-
-
-def waiting_job(database: Database) -> UUID:
-    """Look until there is a job that waits for a worker."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with database.single() as store:
-            job_id: UUID | None = store.run(text("SELECT id FROM jobs.jobs WHERE state = 'pending'")).scalar()
-        if job_id is not None:
-            return job_id
-        time.sleep(0.05)
-    raise TimeoutError("no job was recorded")
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> tuple[int, dict[str, Any]]:
@@ -65,3 +48,28 @@ def problem(status: int, code: str, title: str, detail: str, **more: Any) -> tup
         "message": detail,
     }
     return status, members | more
+
+
+def insufficient_credits(*, required: int, available: int) -> dict[str, Any]:
+    """Write the body of the refusal of a user who has too few credits."""
+    details = {"required": required, "available": available}
+    return problem(402, "insufficient_credits", "Insufficient credits", "Insufficient credits", details=details)[1]
+
+
+def grant_to_begin_with(amount: int) -> dict[str, Any]:
+    """Write the row of the ledger with which `tests.support.credits.give` gives Anna her first credits."""
+    return {
+        "id": ID,
+        "userId": "anna",
+        "type": "grant",
+        "status": "completed",
+        "amount": amount,
+        "balanceBefore": 0,
+        "balanceAfter": amount,
+        "appId": "test",
+        "description": "To begin with",
+        "metadata": None,
+        "idempotencyKey": None,
+        "createdAt": TIME,
+        "completedAt": TIME,
+    }
