@@ -120,9 +120,9 @@ def test_following_a_job_that_was_rejected(database: Database, anna: Caller, job
 
 def test_following_a_job_that_failed(database: Database, anna: Caller, job: Job) -> None:
     running = started(database, job)
-    told_why = jobs.Failure(worker="here:1", error_class="FinalError", message="Secret", traceback="…", final=True)
+    failure = jobs.Failure(worker="here:1", error_class="FinalError", message="Secret", traceback="…", final=True)
     with database.begin() as store:
-        jobs.fail(store, running, told_why)
+        jobs.fail(store, running, failure)
 
     ended = PENDING | ENDED | {"status": "failed", "problem": FAILED, "attempts": 1}
     assert status_and_body(anna.get(f"/jobs/{job.id}")) == (200, ended)
@@ -187,10 +187,10 @@ def test_discarding_a_job(admin: Caller, failed: UUID) -> None:
 
 
 def test_retrying_all_that_match(admin: Caller, failed: UUID) -> None:
-    wanted = {"filter": {"state": "failed", "kind": "prune", "error": "RetryableError"}, "reason": "Stripe is back"}
+    body = {"filter": {"state": "failed", "kind": "prune", "error": "RetryableError"}, "reason": "Stripe is back"}
 
-    counted = admin.post("/admin/jobs/retry", wanted | {"dryRun": True})
-    answer = admin.post("/admin/jobs/retry", wanted)
+    counted = admin.post("/admin/jobs/retry", body | {"dryRun": True})
+    answer = admin.post("/admin/jobs/retry", body)
 
     groups = [group_of(failed, counted.get_json()["groups"])]
     nothing_done = {"dryRun": True, "matched": 1, "groups": groups, "jobId": None, "statusUrl": None}

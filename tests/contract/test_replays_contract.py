@@ -34,14 +34,14 @@ def test_a_reservation_made_and_ended_twice(database: Database, mana_auth: Calle
     give(database, "anna", 100)
     base = "/internal/credits"
 
-    _, one = twice(mana_auth, "POST", f"{base}/reserve", '{"userId": "anna", "amount": 30, "reason": "Research"}')
-    commit = f'{{"reservationId": "{one["reservationId"]}"}}'
+    _, hold = twice(mana_auth, "POST", f"{base}/reserve", '{"userId": "anna", "amount": 30, "reason": "Research"}')
+    commit = f'{{"reservationId": "{hold["reservationId"]}"}}'
     twice(mana_auth, "POST", f"{base}/commit", commit)
-    other = mana_auth.post(f"{base}/reserve", {"userId": "anna", "amount": 20, "reason": "Research"}).get_json()
-    release = f'{{"reservationId": "{other["reservationId"]}"}}'
+    second_hold = mana_auth.post(f"{base}/reserve", {"userId": "anna", "amount": 20, "reason": "Research"}).get_json()
+    release = f'{{"reservationId": "{second_hold["reservationId"]}"}}'
     released = twice(mana_auth, "POST", f"{base}/refund-reservation", release)
 
-    assert one["balance"] == 70
+    assert hold["balance"] == 70
     assert released == (200, {"success": True, "balance": 70})
 
 

@@ -64,8 +64,8 @@ def test_a_use_without_metadata_and_with_a_key_tells_both(api: Api, database: Da
         "/credits/use", {"amount": 1, "appId": "a", "description": "b", "idempotencyKey": "order-1", "metadata": None}
     )
 
-    told = answer.get_json()["transaction"]
-    assert (told["metadata"], told["idempotencyKey"]) == (None, "order-1")
+    transaction = answer.get_json()["transaction"]
+    assert (transaction["metadata"], transaction["idempotencyKey"]) == (None, "order-1")
 
 
 def test_using_more_than_there_is_answers_402_with_the_facts(api: Api, database: Database) -> None:
@@ -100,9 +100,9 @@ def test_texts_at_their_bounds_and_in_any_script_come_back_as_they_were(api: Api
         "metadata": {"ключ": "\u2028\t\\\"'<>&"},
     }
 
-    told = api.user().post("/credits/use", body).get_json()["transaction"]
+    transaction = api.user().post("/credits/use", body).get_json()["transaction"]
 
-    assert {name: told[name] for name in ("appId", "description", "idempotencyKey", "metadata")} == {
+    assert {name: transaction[name] for name in ("appId", "description", "idempotencyKey", "metadata")} == {
         name: body[name] for name in ("appId", "description", "idempotencyKey", "metadata")
     }
 
@@ -111,11 +111,11 @@ def test_transactions_are_told_newest_first(api: Api, database: Database) -> Non
     give(database, "anna", 100)
     api.user().post("/credits/use", USE)
 
-    told = api.user().get("/credits/transactions").get_json()
+    transactions = api.user().get("/credits/transactions").get_json()
 
-    assert told[0] == USED["transaction"]
-    assert told[1] == grant_to_begin_with(100)
-    assert told[1]["createdAt"] == told[1]["completedAt"] == "2026-11-21T12:00:00.000Z"
+    assert transactions[0] == USED["transaction"]
+    assert transactions[1] == grant_to_begin_with(100)
+    assert transactions[1]["createdAt"] == transactions[1]["completedAt"] == "2026-11-21T12:00:00.000Z"
 
 
 def test_a_user_sees_and_spends_nothing_of_anothers(api: Api, database: Database) -> None:

@@ -93,8 +93,8 @@ class Target:
         return self.api.service() if path.startswith("/internal") else self.api.user()
 
     def body(self, path: str) -> dict[str, Any]:
-        told = BODIES[path]
-        return told | {"packageId": str(self.package_id)} if "packageId" in told else told
+        body = BODIES[path]
+        return body | {"packageId": str(self.package_id)} if "packageId" in body else body
 
     def post(self, path: str, raw: bytes | str, content_type: str | None = JSON, **headers: str) -> dict[str, Any]:
         """Post what must be refused; returns the problem."""
@@ -128,20 +128,20 @@ def target(shared_target: Target) -> Iterator[Target]:
 def test_an_amount_that_is_none_is_refused(target: Target, path: str, amount: str) -> None:
     raw = json.dumps(target.body(path) | {"amount": 0}).replace('"amount": 0', f'"amount": {amount}')
 
-    told = target.post(path, raw)
+    problem = target.post(path, raw)
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize(("path", "member"), [(path, member) for path in REQUIRED for member in REQUIRED[path]])
 def test_a_missing_member_is_refused_and_named(target: Target, path: str, member: str) -> None:
     body = {name: value for name, value in target.body(path).items() if name != member}
 
-    told = target.post(path, json.dumps(body))
+    problem = target.post(path, json.dumps(body))
 
-    assert told["status"] == 400
-    assert told["code"] == "validation_error"
-    ((field, message),) = [(error["field"], error["message"]) for error in told["errors"]]
+    assert problem["status"] == 400
+    assert problem["code"] == "validation_error"
+    ((field, message),) = [(error["field"], error["message"]) for error in problem["errors"]]
     if member == "amount" and path.endswith("/use"):  # an operation may stand in its place
         assert message == "Value error, amount or operation is missing"
     else:
@@ -151,17 +151,17 @@ def test_a_missing_member_is_refused_and_named(target: Target, path: str, member
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("member", ["more", "user_id", "balance", "", "__proto__", "constructor", "Amount"])
 def test_an_unknown_member_is_refused_and_named(target: Target, path: str, member: str) -> None:
-    told = target.post(path, json.dumps(target.body(path) | {member: 1}))
+    problem = target.post(path, json.dumps(target.body(path) | {member: 1}))
 
-    assert told["status"] == 400
-    assert member in [error["field"] for error in told["errors"]] or member == ""
+    assert problem["status"] == 400
+    assert member in [error["field"] for error in problem["errors"]] or member == ""
 
 
 @pytest.mark.parametrize("path", ["/credits/use", "/credits/purchase"])
 def test_a_user_cannot_name_another_user(target: Target, path: str) -> None:
-    told = target.post(path, json.dumps(target.body(path) | {"userId": "ben"}))
+    problem = target.post(path, json.dumps(target.body(path) | {"userId": "ben"}))
 
-    assert told["errors"] == [{"field": "userId", "message": "Extra inputs are not permitted"}]
+    assert problem["errors"] == [{"field": "userId", "message": "Extra inputs are not permitted"}]
 
 
 @pytest.mark.parametrize("path", MOVING)
@@ -169,17 +169,17 @@ def test_a_snake_case_name_is_no_name_of_ours(target: Target, path: str) -> None
     body = target.body(path)
     body = {name: value for name, value in body.items() if name != "appId"} | {"app_id": "chat"}
 
-    told = target.post(path, json.dumps(body))
+    problem = target.post(path, json.dumps(body))
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("raw", NO_OBJECTS.values(), ids=NO_OBJECTS)
 def test_a_body_that_is_no_object_is_refused(target: Target, path: str, raw: bytes) -> None:
-    told = target.post(path, raw)
+    problem = target.post(path, raw)
 
-    assert told["status"] in {400, 413}
+    assert problem["status"] in {400, 413}
 
 
 @pytest.mark.parametrize("path", BODIES)
@@ -188,17 +188,17 @@ def test_a_member_told_twice_is_refused(target: Target, path: str) -> None:
     member, value = next(iter(target.body(path).items()))
     twice = f'{{"{member}": {json.dumps(value)}, {raw[1:]}'
 
-    told = target.post(path, twice)
+    problem = target.post(path, twice)
 
-    assert told["detail"] == "The body has a member twice"
+    assert problem["detail"] == "The body has a member twice"
 
 
 def test_a_member_told_twice_inside_the_metadata_is_refused(target: Target) -> None:
     raw = json.dumps(USE).replace('{"a": "b"}', '{"a": {"x": 1, "\\u0078": 2}}')
 
-    told = target.post("/credits/use", raw)
+    problem = target.post("/credits/use", raw)
 
-    assert told["detail"] == "The body has a member twice"
+    assert problem["detail"] == "The body has a member twice"
 
 
 @pytest.mark.parametrize(("path", "member"), TEXTS)
@@ -206,16 +206,16 @@ def test_a_member_told_twice_inside_the_metadata_is_refused(target: Target) -> N
 def test_a_text_with_nul_or_a_lone_surrogate_is_refused(target: Target, path: str, member: str, trap: str) -> None:
     raw = json.dumps(target.body(path) | {member: "TRAP"}).replace("TRAP", trap)
 
-    told = target.post(path, raw)
+    problem = target.post(path, raw)
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize("trap", ["\x00", "\n", "\x1f", "\x7f\x00"])
 def test_a_raw_control_character_is_no_json(target: Target, trap: str) -> None:
-    told = target.post("/credits/use", json.dumps(USE).replace("A question", trap))
+    problem = target.post("/credits/use", json.dumps(USE).replace("A question", trap))
 
-    assert told["detail"] == "The body is not valid JSON"
+    assert problem["detail"] == "The body is not valid JSON"
 
 
 @pytest.mark.parametrize(
@@ -241,9 +241,9 @@ def test_a_raw_control_character_is_no_json(target: Target, trap: str) -> None:
 def test_metadata_is_a_small_object_without_traps(target: Target, metadata: str) -> None:
     raw = json.dumps(USE).replace('{"a": "b"}', metadata)
 
-    told = target.post("/credits/use", raw)
+    problem = target.post("/credits/use", raw)
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize("depth", [300, 850, 900, 930, 950, 970, 1_000, 1_500])
@@ -252,9 +252,9 @@ def test_metadata_of_any_depth_is_an_answer_and_no_accident(target: Target, dept
     metadata = f'{{"a": {"[" * depth}{text}{"]" * depth}}}'
     raw = json.dumps(USE).replace('{"a": "b"}', metadata)
 
-    told = target.post("/credits/use", raw)
+    problem = target.post("/credits/use", raw)
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize(
@@ -286,17 +286,17 @@ def test_metadata_of_any_depth_is_an_answer_and_no_accident(target: Target, dept
     ],
 )
 def test_a_member_out_of_its_bounds_is_refused_and_named(target: Target, path: str, member: str, value: object) -> None:
-    told = target.post(path, json.dumps(target.body(path) | {member: value}))
+    problem = target.post(path, json.dumps(target.body(path) | {member: value}))
 
-    assert told["status"] == 400
-    assert [error["field"] for error in told["errors"]] == [member]
+    assert problem["status"] == 400
+    assert [error["field"] for error in problem["errors"]] == [member]
 
 
 @pytest.mark.parametrize(("path", "member"), TEXTS)
 def test_a_text_of_a_megabyte_is_too_large(target: Target, path: str, member: str) -> None:
-    told = target.post(path, json.dumps(target.body(path) | {member: "x" * 1_000_000}))
+    problem = target.post(path, json.dumps(target.body(path) | {member: "x" * 1_000_000}))
 
-    assert (told["status"], told["code"]) == (413, "body_too_large")
+    assert (problem["status"], problem["code"]) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("path", BODIES)
@@ -321,9 +321,9 @@ def test_one_byte_more_than_64_kilobytes_is_too_large_and_64_are_not(target: Tar
     ],
 )
 def test_a_body_that_is_not_declared_as_json_is_refused(target: Target, path: str, content_type: str | None) -> None:
-    told = target.post(path, json.dumps(target.body(path)), content_type)
+    problem = target.post(path, json.dumps(target.body(path)), content_type)
 
-    assert (told["status"], told["code"]) == (415, "unsupported_media_type")
+    assert (problem["status"], problem["code"]) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("key", ["", " ", '""', "two words", "x" * 256, '"' + "x" * 256 + '"', "\x7f", "\xe4"])
@@ -331,9 +331,9 @@ def test_a_body_that_is_not_declared_as_json_is_refused(target: Target, path: st
 def test_a_header_that_is_no_key_is_refused(target: Target, path: str, key: str) -> None:
     body = {name: value for name, value in target.body(path).items() if name != "idempotencyKey"}
 
-    told = target.post(path, json.dumps(body), Idempotency_Key=key)
+    problem = target.post(path, json.dumps(body), Idempotency_Key=key)
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize("path", ["/credits/transactions", "/credits/purchases"])
@@ -352,22 +352,22 @@ def test_a_header_that_is_no_key_is_refused(target: Target, path: str, key: str)
 def test_a_page_that_cannot_be_is_refused(target: Target, path: str, query: str) -> None:
     answer = target.api.user().get(f"{path}?{query}")
 
-    told = problem_of(answer, 400, "validation_error")
-    assert [error["field"] for error in told["errors"]] == [query.partition("=")[0]]
+    problem = problem_of(answer, 400, "validation_error")
+    assert [error["field"] for error in problem["errors"]] == [query.partition("=")[0]]
 
 
 @pytest.mark.parametrize("path", ["/credits/purchase/", "/jobs/"])
 @pytest.mark.parametrize(
-    "told_id",
+    "bad_id",
     [
         *("abc", "0", "-1", "null", "019aa5d0-0000-7000-8000-000000000000", "019aa5d0-0000-7000-8000-00000000000g"),
         *("019aa5d00000700080000000000000000", "%00", "a%00b", "%ff", "%", "%zz", "..%2f..", "a/b", "ä", "x" * 5_000),
         *("'%20OR%201=1--", "%7B019aa5d0-0000-7000-8000-000000000000%7D"),
     ],
-    ids=lambda told_id: told_id[:40],
+    ids=lambda bad_id: bad_id[:40],
 )
-def test_an_id_that_is_none_is_not_found(target: Target, path: str, told_id: str) -> None:
-    answer = target.api.user().get(path + told_id)
+def test_an_id_that_is_none_is_not_found(target: Target, path: str, bad_id: str) -> None:
+    answer = target.api.user().get(path + bad_id)
 
     problem_of(answer, 404, "not_found")
 
@@ -417,9 +417,9 @@ def test_a_user_id_that_cannot_be_is_not_found(target: Target, user_id: str) -> 
     ids=lambda url: url[:40],
 )
 def test_a_redirect_to_anywhere_but_our_clients_is_refused(target: Target, member: str, url: str) -> None:
-    told = target.post("/credits/purchase", json.dumps(target.body("/credits/purchase") | {member: url}))
+    problem = target.post("/credits/purchase", json.dumps(target.body("/credits/purchase") | {member: url}))
 
-    assert told["errors"] == [{"field": member, "message": "must be an address of one of our web clients"}]
+    assert problem["errors"] == [{"field": member, "message": "must be an address of one of our web clients"}]
 
 
 def test_the_values_of_a_refused_body_are_not_repeated(target: Target) -> None:
@@ -522,7 +522,7 @@ def test_a_small_body_in_chunks_is_read(server: Server, issuer: Issuer) -> None:
     ],
     ids=str,
 )
-def test_odd_headers_are_refused_as_nobody_we_know(server: Server, headers: dict[str, str]) -> None:
+def test_odd_headers_are_refused_as_an_unknown_caller(server: Server, headers: dict[str, str]) -> None:
     encoded = {name: value.encode("latin-1") for name, value in headers.items()}
 
     status, content_type, body = raw_call(server, "GET", "/api/v1/credits/balance", encoded)  # type: ignore[arg-type]
@@ -535,10 +535,10 @@ def test_a_method_that_is_not_there_is_told_which_are(server: Server) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
         connection.request("BREW", "/api/v1/credits/use")
         answer = connection.getresponse()
-        told = check_problem(answer.headers["Content-Type"], answer.read().decode(), 405, "method_not_allowed")
+        problem = check_problem(answer.headers["Content-Type"], answer.read().decode(), 405, "method_not_allowed")
 
     assert answer.headers["Allow"] == "OPTIONS, POST"
-    assert told["title"] == "Method not allowed"
+    assert problem["title"] == "Method not allowed"
 
 
 @pytest.mark.parametrize(

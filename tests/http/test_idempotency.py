@@ -27,8 +27,8 @@ def caller(api: Api, path: str) -> Caller:
 
 
 def without_message(answer: TestResponse) -> dict[str, Any]:
-    told: dict[str, Any] = answer.get_json()
-    return {name: value for name, value in told.items() if name != "message"}
+    body: dict[str, Any] = answer.get_json()
+    return {name: value for name, value in body.items() if name != "message"}
 
 
 @pytest.mark.parametrize("path", ROUTES)

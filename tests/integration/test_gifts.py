@@ -185,8 +185,8 @@ def test_an_act_that_dies_between_its_steps_leaves_nothing(database: Database, m
 
 def test_lists_are_newest_first_and_go_on_behind_a_position(database: Database) -> None:
     give(database, "anna", 100)
-    made = [make_gift(database, at=now() - timedelta(minutes=5 - n)).gift for n in range(3)]
-    for gift in made:
+    gifts_made = [make_gift(database, at=now() - timedelta(minutes=5 - n)).gift for n in range(3)]
+    for gift in gifts_made:
         redeem(database, gift)
 
     with database.single() as store:
@@ -195,8 +195,8 @@ def test_lists_are_newest_first_and_go_on_behind_a_position(database: Database) 
         received = gift_rows.redeemed_by(store, BEN, limit=10)
         others = gift_rows.created_by(store, BEN, limit=10)
 
-    assert [gift.id for gift in [*first, *rest]] == [gift.id for gift in reversed(made)]
-    assert [one.gift.id for one in received] == [gift.id for gift in reversed(made)]
+    assert [gift.id for gift in [*first, *rest]] == [gift.id for gift in reversed(gifts_made)]
+    assert [redeemed.gift.id for redeemed in received] == [gift.id for gift in reversed(gifts_made)]
     assert others == []
 
 
@@ -212,8 +212,8 @@ def test_the_ledger_says_nothing_of_codes_names_and_addresses(database: Database
             *ledger.history(store, BEN, limit=10),
         ]
 
-    told = [f"{one.description} {one.metadata} {one.counterparty}" for one in history]
-    assert not [text for text in told if gift.code in text or "Anna" in text or "@" in text]
+    texts = [f"{transaction.description} {transaction.metadata} {transaction.counterparty}" for transaction in history]
+    assert not [text for text in texts if gift.code in text or "Anna" in text or "@" in text]
 
 
 def test_the_database_lets_a_gift_move_forward_only(database: Database, database_url: str) -> None:

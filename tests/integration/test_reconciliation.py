@@ -23,8 +23,8 @@ def compare(in_process: InProcessService) -> None:
 
 
 def state(in_process: InProcessService, purchase: Purchase) -> tuple[str, int, int]:
-    found = in_process.purchase(purchase.id)
-    return found.status.value, found.refunded_euro_cents, in_process.balance()
+    refreshed = in_process.purchase(purchase.id)
+    return refreshed.status.value, refreshed.refunded_euro_cents, in_process.balance()
 
 
 def refund(in_process: InProcessService, purchase: Purchase, amount: int) -> stripe.Refund:
@@ -100,7 +100,7 @@ def test_a_long_list_is_read_by_a_chain_of_jobs(in_process: InProcessService, mo
 
     in_process.hear()
 
-    assert [in_process.purchase(one.id).status for one in purchases] == [PurchaseStatus.COMPLETED] * 5
+    assert [in_process.purchase(bought.id).status for bought in purchases] == [PurchaseStatus.COMPLETED] * 5
     assert in_process.states(RECONCILE) == ["done"] * 3
     assert in_process.sql("SELECT count(*) FROM credits.stripe_cursors") == [(1,)]
 
@@ -120,11 +120,11 @@ def test_refunds_in_parts_take_credits_back_in_proportion(in_process: InProcessS
 
 def test_a_refund_that_fails_gives_back(in_process: InProcessService) -> None:
     purchase = in_process.paid()
-    made = refund(in_process, purchase, 450)
+    stripe_refund = refund(in_process, purchase, 450)
     in_process.hear()
     assert state(in_process, purchase) == ("refunded", 450, 0)
 
-    in_process.local.control("POST", f"/refunds/{made.id}/fail")
+    in_process.local.control("POST", f"/refunds/{stripe_refund.id}/fail")
     in_process.hear()
 
     assert state(in_process, purchase) == ("completed", 0, 500)
@@ -299,7 +299,7 @@ def test_a_payment_on_its_way_is_never_cancelled_and_looked_at_again_the_next_da
     assert intent["status"] == "processing"
 
 
-def test_a_purchase_that_was_paid_unheard_completes_instead(in_process: InProcessService) -> None:
+def test_a_purchase_that_was_paid_without_an_event_completes_instead(in_process: InProcessService) -> None:
     purchase = in_process.paid()
     grow_old(in_process)
 

@@ -169,7 +169,9 @@ def test_the_service_may_not_rewrite_whose_refund_it_is_or_delete_it(
             store.run(text(statement.format("credits.stripe_takebacks")))
 
 
-def test_the_audit_tells_when_credits_and_stripes_money_part(in_process: InProcessService, completed: Purchase) -> None:
+def test_the_audit_reports_when_credits_and_stripes_money_differ(
+    in_process: InProcessService, completed: Purchase
+) -> None:
     in_process.sql(
         "INSERT INTO credits.stripe_takebacks VALUES ('re_1', 'refund', :id, 'pi_1', 100, 'taken', now(), now())",
         id=completed.id,
@@ -186,9 +188,9 @@ def test_the_audit_tells_when_credits_and_stripes_money_part(in_process: InProce
 
 
 def ask(in_process: InProcessService, purchase_id: UUID, amount: int | None = None) -> Any:
-    wanted = None if amount is None else EuroCents(amount)
+    cents = None if amount is None else EuroCents(amount)
     with in_process.database.begin() as store:
-        return takebacks.request_refund(store, purchase_id=purchase_id, amount=wanted, reason="duplicate")
+        return takebacks.request_refund(store, purchase_id=purchase_id, amount=cents, reason="duplicate")
 
 
 def test_a_refund_asked_twice_before_its_event_is_one_refund(in_process: InProcessService, completed: Purchase) -> None:

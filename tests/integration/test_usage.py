@@ -28,8 +28,8 @@ def use(database: Database, amount: int, at: datetime, *, app_id: str = "chat", 
 def usage(database: Database, by: GroupBy, *, user_id: UserId = ANNA) -> list[tuple[str | date | None, int, int]]:
     days = {"from_day": date(2026, 11, 1), "to_day": date(2026, 12, 1)}
     with database.single() as store:
-        found = usage_rows.read(store, user_id, group_by=by, **days)
-    return [(one.app_id or one.day, one.credits, one.uses) for one in found]
+        usage = usage_rows.read(store, user_id, group_by=by, **days)
+    return [(row.app_id or row.day, row.credits, row.uses) for row in usage]
 
 
 def counted(database_url: str) -> list[tuple[object, ...]]:

@@ -177,8 +177,8 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
 
 def contrast(page: Page) -> float:
     """Compute the contrast of text to paper (WCAG 2.2, 1.4.3 asks for 4.5)."""
-    told = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
-    ink, paper = (luminance(colour) for colour in told)
+    colours = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
+    ink, paper = (luminance(colour) for colour in colours)
     return (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05)
 
 

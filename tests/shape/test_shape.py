@@ -123,7 +123,7 @@ def test_the_routes_of_a_caller_stand_behind_its_guard(caller: ModuleType, guard
     assert {api.guard.name for api in caller.APIS} == guards
 
 
-def test_the_doors_that_are_open_are_these() -> None:
+def test_these_routes_and_no_others_are_open_to_everybody() -> None:
     open_doors = [endpoint.path for api in APIS if api.guard is auth.public for endpoint in api.endpoints]
 
     assert set(open_doors) == {"/health", "/ready", "/gifts/<ref>"}

@@ -61,17 +61,20 @@ def deliver(service: Service, event: dict[str, Any]) -> int:
 
 
 @contextmanager
-def job_held_in_its_transaction(service: Service, user: str) -> Iterator[None]:
-    """Deliver a payment whose job a worker has started and cannot end: the test holds the lock on its purchase."""
+def job_held_in_its_transaction(service: Service, user: str) -> Iterator[str]:
+    """Deliver a payment whose job a worker has started and cannot end: the test holds the lock on its purchase.
+
+    Yields the purchase's id. The worker gives up waiting for the lock after two seconds, and does the job later.
+    """
     event = paid_event(service, user)
     purchase_id = event["data"]["object"]["metadata"]["purchase_id"]
     with psycopg.connect(service.stack.env["DATABASE_URL"]) as blocker:
         blocker.execute("SELECT id FROM credits.purchases WHERE id = %s FOR UPDATE", [purchase_id])
         assert deliver(service, event) == 200
         # Started: the lease is committed, and the effect waits for our lock.
-        started = "SELECT id FROM jobs.jobs WHERE key = %s AND starts = 1 AND state = 'pending'"
+        started = "SELECT id FROM jobs.jobs WHERE key = %s AND starts > 0 AND state = 'pending'"
         eventually(lambda: service.sql(started, f"stripe:{event['id']}"))
-        yield
+        yield purchase_id
 
 
 def worker_children(service: Service) -> list[int]:

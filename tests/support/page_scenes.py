@@ -39,18 +39,18 @@ def giver(service: Service, user: str) -> None:
     redeem(service, gift_by(service, f"{user}-friend", 30, message=MESSAGE)["code"], user)
 
 
-def gift_by(service: Service, creator: str, amount: int, **told: Any) -> Any:
+def gift_by(service: Service, creator: str, amount: int, **fields: Any) -> Any:
     """Make a gift of somebody who is called Anna."""
     token = service.stack.token(creator, name="Anna Vogel")
-    body = {"totalCredits": amount, **told}
-    made = service.call("POST", "/api/v1/gifts", body, Authorization=f"Bearer {token}")
-    assert made.status == 201
-    return made.body
+    body = {"totalCredits": amount, **fields}
+    answer = service.call("POST", "/api/v1/gifts", body, Authorization=f"Bearer {token}")
+    assert answer.status == 201
+    return answer.body
 
 
 def redeem(service: Service, code: str, user: str) -> None:
     """Redeem a gift."""
-    assert service.call("POST", f"/api/v1/gifts/{code}/redeem", user=user, Prefer="wait=10").status == 200
+    service.result(service.call("POST", f"/api/v1/gifts/{code}/redeem", user=user, Prefer="wait=10"), user)
 
 
 def wait_for_payment(page: Page, service: Service, user: str) -> None:

@@ -76,16 +76,15 @@ class Service:
 
     def bought(self, user: str) -> Any:
         """Start a purchase and follow it until it can be paid, however long the worker takes."""
-        answer = self.buy(user)
-        if answer.status == 202:
-            return self.result(answer, user)
-        assert answer.status == 200
-        return answer.body
+        return self.result(self.buy(user), user)
 
-    def result(self, accepted: Answer, user: str) -> Any:
-        """Follow the job of a request that was accepted until it is done; returns its result."""
+    def result(self, answer: Answer, user: str | None = None) -> Any:
+        """Read what came of a request: at once, or by following its job until it is done."""
+        if answer.status == 200:
+            return answer.body
+        assert answer.status == 202, answer.body
         job = eventually(
-            lambda: self.call("GET", accepted.body["statusUrl"], user=user).body, lambda job: job["status"] == "done"
+            lambda: self.call("GET", answer.body["statusUrl"], user=user).body, lambda job: job["status"] == "done"
         )
         return job["result"]
 
@@ -142,16 +141,14 @@ class Service:
         self.pay(self.bought(user)["clientSecret"])
         self.heard(lambda: self.balance(user), before + 100)
 
-    def let_month_pass(self, user: str) -> Answer:
-        """Move a user's subscription a month into the past, and let the charges run."""
+    def let_month_pass(self, user: str) -> Any:
+        """Move a user's subscription a month into the past, and let the charges run; returns what came of them."""
         self.sql(
             "UPDATE credits.sync_subscriptions SET anchor_at = anchor_at - interval '32 days',"
             " next_charge_at = next_charge_at - interval '32 days' WHERE user_id = %s",
             user,
         )
-        charged = self.call("POST", "/api/v1/internal/sync/charge-recurring")
-        assert charged.status == 200
-        return charged
+        return self.result(self.call("POST", "/api/v1/internal/sync/charge-recurring"))
 
     def purchase(self, user: str, purchase_id: str) -> Any:
         """Read a purchase."""

@@ -24,8 +24,8 @@ SIZES: Final[dict[str, ViewportSize]] = {
     "phone": {"width": 390, "height": 800},
 }
 THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
-RUN_AXE: Final = """async () => (await axe.run(document)).violations.map(found =>
-    `${found.impact}: ${found.id}: ${found.nodes.map(node => node.target.join(" ")).join(", ")}`)"""
+RUN_AXE: Final = """async () => (await axe.run(document)).violations.map(violation =>
+    `${violation.impact}: ${violation.id}: ${violation.nodes.map(node => node.target.join(" ")).join(", ")}`)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,5 +145,5 @@ def take(page: Page, file: Path) -> None:
 def offences(page: Page) -> list[str]:
     """List what axe-core finds against accessibility on a page, with everything inside its elements."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[str] = page.evaluate(RUN_AXE)
-    return found
+    violations: list[str] = page.evaluate(RUN_AXE)
+    return violations

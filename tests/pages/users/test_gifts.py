@@ -24,11 +24,11 @@ def friend(browser: Browser, service: Service) -> Iterator[Page]:
     opened.close()
 
 
-def gift_of(service: Service, creator: str, amount: int, **told: Any) -> Any:
+def gift_of(service: Service, creator: str, amount: int, **fields: Any) -> Any:
     service.grant(creator, amount)
-    made = service.call("POST", "/api/v1/gifts", {"totalCredits": amount, **told}, user=creator)
-    assert made.status == 201
-    return made.body
+    answer = service.call("POST", "/api/v1/gifts", {"totalCredits": amount, **fields}, user=creator)
+    assert answer.status == 201
+    return answer.body
 
 
 def created(page: Page) -> Any:

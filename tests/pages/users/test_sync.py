@@ -132,8 +132,9 @@ def test_a_hidden_banner_stays_away_for_a_day(page: Page, service: Service, user
     expect(banner).to_be_hidden()
 
     page.evaluate("""() => {
-        const told = JSON.parse(localStorage.getItem("mana-banner-dismissed"));
-        localStorage.setItem("mana-banner-dismissed", JSON.stringify({ ...told, at: told.at - 24 * 3_600_000 }));
+        const dismissed = JSON.parse(localStorage.getItem("mana-banner-dismissed"));
+        dismissed.at -= 24 * 3_600_000;
+        localStorage.setItem("mana-banner-dismissed", JSON.stringify(dismissed));
     }""")
     page.reload()
     expect(banner).to_be_visible()
