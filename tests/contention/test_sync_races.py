@@ -37,6 +37,15 @@ def renew_and_die(store: Store, claimed: list[Job]) -> None:
     raise Killed
 
 
+def subscribers(database: Database, database_url: str, count: int, *, owning: int) -> list[str]:
+    """Write users who own credits and whose subscriptions are due; returns their ids."""
+    users = [f"u{number}" for number in range(count)]
+    for user_id in users:
+        give(database, user_id, owning)
+    subscribe(database_url, *users)
+    return users
+
+
 def runs(database: Database, count: int) -> list[str]:
     """Record runs as as many callers with keys of their own would."""
     recorded = []
@@ -137,10 +146,7 @@ def test_callers_of_a_run_at_once_join_one(database: Database) -> None:
 
 @pytest.mark.parametrize("act", ["deactivate", "grant"])
 def test_an_act_of_a_user_during_a_wave_wins(database: Database, database_url: str, act: str) -> None:
-    users = [f"u{number}" for number in range(40)]
-    for user_id in users:
-        give(database, user_id, 30)
-    subscribe(database_url, *users)
+    users = subscribers(database, database_url, 40, owning=30)
     parts = worker(database)
     record_renewals(parts, now=datetime.now(UTC))
     inside, done = threading.Event(), threading.Event()
@@ -166,10 +172,7 @@ def test_an_act_of_a_user_during_a_wave_wins(database: Database, database_url: s
 
 
 def test_users_who_deactivate_during_waves_are_not_charged_after_it(database: Database, database_url: str) -> None:
-    users = [f"u{number}" for number in range(150)]
-    for user_id in users:
-        give(database, user_id, 30)
-    subscribe(database_url, *users)
+    users = subscribers(database, database_url, 150, owning=30)
     parts = worker(database)
     record_renewals(parts, now=datetime.now(UTC))
     jobs = pending(database_url, "renew")
@@ -196,10 +199,7 @@ def test_users_who_deactivate_during_waves_are_not_charged_after_it(database: Da
 def test_a_batch_whose_worker_died_after_its_claim_is_charged_once_by_the_next(
     database: Database, database_url: str
 ) -> None:
-    users = [f"u{number}" for number in range(30)]
-    for user_id in users:
-        give(database, user_id, 90)
-    subscribe(database_url, *users)
+    users = subscribers(database, database_url, 30, owning=90)
     parts = worker(database)
     jobs = record_renewals(parts, now=datetime.now(UTC))
     with database.begin() as store:
@@ -241,10 +241,7 @@ def test_a_worker_that_comes_back_after_its_lease_writes_nothing(database: Datab
 
 
 def test_a_locked_balance_holds_up_its_user_alone(database: Database, database_url: str) -> None:
-    users = [f"u{number}" for number in range(20)]
-    for user_id in users:
-        give(database, user_id, 30)
-    subscribe(database_url, *users)
+    users = subscribers(database, database_url, 20, owning=30)
     parts = worker(database)
     jobs = record_renewals(parts, now=datetime.now(UTC))
 

@@ -7,32 +7,23 @@ import pytest
 
 from domain.store import Database
 from tests.support.credits import give
-from tests.support.forms import CURSOR, ID, TIME, grant_to_begin_with, problem, status_and_body
+from tests.support.forms import (
+    CURSOR,
+    ID,
+    TIME,
+    grant_to_begin_with,
+    package,
+    problem,
+    status_and_body,
+    thirty_used,
+)
 from tests.support.http import Caller
 from tests.support.jobs import waiting_job
 from tests.support.purchases import INTENT, SESSION, finish_purchase_job, offer, payment_fact, settle
 
 USE: dict[str, Any] = {"amount": 30, "appId": "chat", "description": "A question", "metadata": {"model": "small"}}
-TRANSACTION = {
-    "id": ID,
-    "userId": "anna",
-    "type": "usage",
-    "status": "completed",
-    "amount": -30,
-    "balanceBefore": 100,
-    "balanceAfter": 70,
-    "appId": "chat",
-    "description": "A question",
-    "metadata": {"model": "small"},
-    "idempotencyKey": None,
-    "createdAt": TIME,
-    "completedAt": TIME,
-}
-USED = {
-    "success": True,
-    "transaction": TRANSACTION,
-    "newBalance": {"balance": 70, "totalEarned": 100, "totalSpent": 30},
-}
+USED = thirty_used(USE["metadata"])
+TRANSACTION = USED["transaction"]
 URLS = {"successUrl": "https://app.example/paid?s={CHECKOUT_SESSION_ID}", "cancelUrl": "https://app.example/cart"}
 PENDING = {
     "id": ID,
@@ -202,24 +193,8 @@ def test_the_packages_on_sale(database: Database, anna: Caller) -> None:
     offer(database, name="Large", amount=5_000, price=3_999, order=2)
     offer(database, name="Small", amount=500, price=499, order=1)
 
-    small = {
-        "id": ID,
-        "name": "Small",
-        "description": "500 credits",
-        "credits": 500,
-        "priceEuroCents": 499,
-        "stripePriceId": None,
-        "active": True,
-        "sortOrder": 1,
-        "metadata": None,
-    }
-    large = small | {
-        "name": "Large",
-        "description": "5000 credits",
-        "credits": 5_000,
-        "priceEuroCents": 3_999,
-        "sortOrder": 2,
-    }
+    small = package("Small", amount=500, price=499, order=1)
+    large = package("Large", amount=5_000, price=3_999, order=2)
     assert status_and_body(anna.get("/credits/packages")) == (200, [small, large])
 
 

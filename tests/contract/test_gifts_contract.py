@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from domain.store import Database
 from tests.support.credits import give
-from tests.support.forms import CODE, ID, LINK, TIME, insufficient_credits
+from tests.support.forms import CODE, ID, LINK, TIME, insufficient_credits, transaction
 from tests.support.issuer import Issuer
 from tests.support.jobs import work
 
@@ -248,21 +248,15 @@ def test_using_an_operation(database: Database, as_user: Call) -> None:
 
     assert answer == {
         "success": True,
-        "transaction": {
-            "id": ID,
-            "userId": "anna",
-            "type": "usage",
-            "status": "completed",
-            "amount": -40,
-            "balanceBefore": 100,
-            "balanceAfter": 60,
-            "appId": "decks",
-            "description": "Two decks",
-            "metadata": {"operation": "ai_deck_generation", "quantity": 2},
-            "idempotencyKey": None,
-            "createdAt": TIME,
-            "completedAt": TIME,
-        },
+        "transaction": transaction(
+            type="usage",
+            amount=-40,
+            balanceBefore=100,
+            balanceAfter=60,
+            appId="decks",
+            description="Two decks",
+            metadata={"operation": "ai_deck_generation", "quantity": 2},
+        ),
         "newBalance": {"balance": 60, "totalEarned": 100, "totalSpent": 40},
     }
 

@@ -1,36 +1,23 @@
 """Personal and internal credits, as clients see them: literal bodies."""
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from domain.store import Database
 from tests.support.credits import give
-from tests.support.forms import ID, TIME, grant_to_begin_with, insufficient_credits
+from tests.support.forms import ID, TIME, grant_to_begin_with, insufficient_credits, thirty_used
 from tests.support.http import Api, problem_of, written
 
-USE: Final = {"amount": 30, "appId": "chat", "description": "A question", "metadata": {"model": "small", "n": [1, 2.5]}}
-
-
-USED: Final = {
-    "success": True,
-    "transaction": {
-        "id": ID,
-        "userId": "anna",
-        "type": "usage",
-        "status": "completed",
-        "amount": -30,
-        "balanceBefore": 100,
-        "balanceAfter": 70,
-        "appId": "chat",
-        "description": "A question",
-        "metadata": {"model": "small", "n": [1, 2.5]},
-        "idempotencyKey": None,
-        "createdAt": TIME,
-        "completedAt": TIME,
-    },
-    "newBalance": {"balance": 70, "totalEarned": 100, "totalSpent": 30},
+USE: Final[dict[str, Any]] = {
+    "amount": 30,
+    "appId": "chat",
+    "description": "A question",
+    "metadata": {"model": "small", "n": [1, 2.5]},
 }
+
+
+USED: Final = thirty_used(USE["metadata"])
 
 
 def test_a_new_user_has_nothing(api: Api) -> None:

@@ -17,6 +17,7 @@ from domain.ids import new_id
 from domain.operations import jobs
 from domain.rules.jobs import Job
 from domain.store import Database, packages
+from tests.support.forms import package
 from tests.support.http import INSTANT_TEXT, UUID_TEXT, Api, problem_of, written
 from tests.support.purchases import INTENT, SESSION, finish_purchase_job, offer, payment_fact, settle, start_purchase
 from tests.support.times import NOW
@@ -57,18 +58,8 @@ def test_packages_on_sale_are_told_in_their_order(api: Api, database: Database) 
     answer = api.user().get("/credits/packages")
 
     packages_on_sale = answer.get_json()
-    assert re.fullmatch(UUID_TEXT, packages_on_sale[0].pop("id"))
-    assert packages_on_sale[0] == {
-        "name": "Small",
-        "description": "500 credits",
-        "credits": 500,
-        "priceEuroCents": 499,
-        "stripePriceId": None,
-        "active": True,
-        "sortOrder": 1,
-        "metadata": None,
-    }
-    assert [package["name"] for package in packages_on_sale] == ["Small", "Large"]
+    assert packages_on_sale[0] == package("Small", amount=500, price=499, order=1)
+    assert [on_sale["name"] for on_sale in packages_on_sale] == ["Small", "Large"]
 
 
 def test_a_purchase_is_recorded_and_answered_with_where_to_ask(api: Api, database: Database, starter: Offer) -> None:

@@ -56,20 +56,47 @@ def insufficient_credits(*, required: int, available: int) -> dict[str, Any]:
     return problem(402, "insufficient_credits", "Insufficient credits", "Insufficient credits", details=details)[1]
 
 
+def transaction(**members: Any) -> dict[str, Any]:
+    """Write a row of Anna's ledger that has ended, as the API shows it."""
+    row = {"id": ID, "userId": "anna", "status": "completed", "metadata": None, "idempotencyKey": None}
+    return row | {"createdAt": TIME, "completedAt": TIME} | members
+
+
 def grant_to_begin_with(amount: int) -> dict[str, Any]:
-    """Write the row of the ledger with which `tests.support.credits.give` gives Anna her first credits."""
+    """Write the row with which `tests.support.credits.give` gives Anna her first credits."""
+    return transaction(
+        type="grant", amount=amount, balanceBefore=0, balanceAfter=amount, appId="test", description="To begin with"
+    )
+
+
+def thirty_used(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Write the answer to the use of 30 of Anna's 100 credits."""
+    used = transaction(
+        type="usage",
+        amount=-30,
+        balanceBefore=100,
+        balanceAfter=70,
+        appId="chat",
+        description="A question",
+        metadata=metadata,
+    )
+    return {
+        "success": True,
+        "transaction": used,
+        "newBalance": {"balance": 70, "totalEarned": 100, "totalSpent": 30},
+    }
+
+
+def package(name: str, *, amount: int, price: int, order: int) -> dict[str, Any]:
+    """Write a package that `tests.support.purchases.offer` put on sale."""
     return {
         "id": ID,
-        "userId": "anna",
-        "type": "grant",
-        "status": "completed",
-        "amount": amount,
-        "balanceBefore": 0,
-        "balanceAfter": amount,
-        "appId": "test",
-        "description": "To begin with",
+        "name": name,
+        "description": f"{amount} credits",
+        "credits": amount,
+        "priceEuroCents": price,
+        "stripePriceId": None,
+        "active": True,
+        "sortOrder": order,
         "metadata": None,
-        "idempotencyKey": None,
-        "createdAt": TIME,
-        "completedAt": TIME,
     }
