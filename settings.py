@@ -1,4 +1,4 @@
-"""The environment, read once, here and nowhere else. The variables are those of the wire contract."""
+"""The settings, read from the environment once, here and nowhere else. The wire contract names the variables."""
 
 import os
 import re
@@ -20,7 +20,7 @@ class Settings:
 
     Attributes:
         database_url: PostgreSQL as SQLAlchemy wants it, `postgresql+psycopg://…`.
-        redis_url: The doorbell.
+        redis_url: Redis, whose messages wake the workers.
         auth_url: Issuer of the users' tokens, without a trailing slash.
         service_keys: Accepted `X-Service-Key` values: the current one and, while rotating, the previous one.
         base_url: Where people reach us; gift links start with it.
@@ -28,7 +28,7 @@ class Settings:
         stripe_webhook_secrets: One or two signing secrets.
         stripe_api_base: Where Stripe's API is; `None` is the real one.
         cors_origins: Origins of our web clients; also where a Checkout may return to.
-        sync_url: Where the sync server is, for the demonstration on the settings page; `None` shows none.
+        sync_url: Where the sync server is, for the demonstration on the settings page; `None` hides it.
         notify_url: Where notifications are posted to; `None` sends none.
         job_wait_s: How long an answer waits for its job, in seconds.
         trusted_proxies: How many reverse proxies in front of us set `X-Forwarded-For`.
@@ -85,54 +85,35 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     Raises:
         BadSettings: a required variable is missing or empty, or one has a value that cannot be meant.
     """
-    problems: list[str] = []
-
-    def required(name: str) -> str:
-        value = environment.get(name, "").strip()
-        if not value:
-            problems.append(f"{name} is missing or empty")
-        return value
-
-    def optional(name: str, default: str = "") -> str:
-        return environment.get(name, "").strip() or default
-
-    webhook_secrets = _list(required("STRIPE_WEBHOOK_SECRET"))
-    if not webhook_secrets or any(not secret.removeprefix("whsec_") for secret in webhook_secrets):
-        problems.append("STRIPE_WEBHOOK_SECRET holds an empty secret, with which anyone could sign")
-    stripe_key, api_base = required("STRIPE_SECRET_KEY"), optional("STRIPE_API_BASE").rstrip("/") or None
-    if api_base and "_live_" in stripe_key:
-        problems.append("STRIPE_API_BASE must be empty with a live STRIPE_SECRET_KEY")
-    notify_url = optional("MANA_NOTIFY_URL").rstrip("/") or None
-    if notify_url and not notify_url.startswith(("http://", "https://")):
-        problems.append("MANA_NOTIFY_URL must start with http:// or https://")
-    sync_url, port = optional("MANA_SYNC_URL"), optional("PORT", str(DEFAULT_PORT))
+    variables = _Variables(environment)
+    stripe_key, webhook_secrets, api_base = _stripe(variables)
+    notify_url = _notify_url(variables)
+    sync_url, port = variables.optional("MANA_SYNC_URL"), variables.optional("PORT", str(DEFAULT_PORT))
     settings = Settings(
-        database_url=_sqlalchemy_url(required("DATABASE_URL"), problems),
-        redis_url=required("REDIS_URL"),
-        auth_url=required("MANA_AUTH_URL").rstrip("/"),
-        service_keys=tuple(key for key in (required("MANA_SERVICE_KEY"), optional("MANA_SERVICE_KEY_PREVIOUS")) if key),
-        base_url=optional("BASE_URL", f"http://localhost:{port}").rstrip("/"),
+        database_url=_sqlalchemy_url(variables.required("DATABASE_URL"), variables.problems),
+        redis_url=variables.required("REDIS_URL"),
+        auth_url=variables.required("MANA_AUTH_URL").rstrip("/"),
+        service_keys=_service_keys(variables),
+        base_url=variables.optional("BASE_URL", f"http://localhost:{port}").rstrip("/"),
         stripe_secret_key=stripe_key,
         stripe_webhook_secrets=webhook_secrets,
         stripe_api_base=api_base,
-        cors_origins=tuple(_origin("CORS_ORIGINS", value, problems) for value in _list(optional("CORS_ORIGINS"))),
-        sync_url=_origin("MANA_SYNC_URL", sync_url, problems) if sync_url else None,
+        cors_origins=tuple(variables.origin("CORS_ORIGINS", origin) for origin in variables.many("CORS_ORIGINS")),
+        sync_url=variables.origin("MANA_SYNC_URL", sync_url) if sync_url else None,
         notify_url=notify_url,
-        job_wait_s=_number("JOB_WAIT_SECONDS", optional("JOB_WAIT_SECONDS", "2"), 10, problems),
-        trusted_proxies=_whole_number("TRUSTED_PROXIES", optional("TRUSTED_PROXIES", "0"), 9, problems),
-        worker_metrics_port=_whole_number(
-            "WORKER_METRICS_PORT", optional("WORKER_METRICS_PORT", "9191"), 65_535, problems
-        ),
+        job_wait_s=variables.number("JOB_WAIT_SECONDS", "2", most=10),
+        trusted_proxies=variables.whole_number("TRUSTED_PROXIES", "0", most=9),
+        worker_metrics_port=variables.whole_number("WORKER_METRICS_PORT", "9191", most=65_535),
     )
     if not re.match("https?://[^/]", settings.base_url):
-        problems.append("BASE_URL must start with http:// or https://")
-    if problems:
-        raise BadSettings("; ".join(problems))
+        variables.problems.append("BASE_URL must start with http:// or https://")
+    if variables.problems:
+        raise BadSettings("; ".join(variables.problems))
     return settings
 
 
 def database_url() -> str:
-    """Read `DATABASE_URL` alone: all that a migration needs."""
+    """Read only `DATABASE_URL`: all that a migration needs."""
     problems: list[str] = []
     url = _sqlalchemy_url(os.environ.get("DATABASE_URL", "").strip(), problems)
     if problems or not url:
@@ -141,8 +122,74 @@ def database_url() -> str:
 
 
 def redis_url() -> str | None:
-    """Read `REDIS_URL` alone: a command that rings can do without."""
+    """Read only `REDIS_URL`; `None` if it is not set. Commands can do without."""
     return os.environ.get("REDIS_URL", "").strip() or None
+
+
+class _Variables:
+    """Environment variables, and what is wrong with those that were read."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def required(self, name: str) -> str:
+        value = self.optional(name)
+        if not value:
+            self.problems.append(f"{name} is missing or empty")
+        return value
+
+    def optional(self, name: str, default: str = "") -> str:
+        return self._environment.get(name, "").strip() or default
+
+    def many(self, name: str) -> tuple[str, ...]:
+        return _list(self.optional(name))
+
+    def origin(self, name: str, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.rstrip("/") or parts.query:
+            self.problems.append(f"{name} must hold origins like https://app.example")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def number(self, name: str, default: str, *, most: float) -> float:
+        try:
+            number = float(self.optional(name, default))
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= most:
+            self.problems.append(f"{name} must be a number from 0 to {most:g}")
+        return number
+
+    def whole_number(self, name: str, default: str, *, most: int) -> int:
+        value = self.optional(name, default)
+        if not (value.isascii() and value.isdigit() and int(value) <= most):
+            self.problems.append(f"{name} must be a whole number from 0 to {most}")
+            return 0
+        return int(value)
+
+
+def _stripe(variables: _Variables) -> tuple[str, tuple[str, ...], str | None]:
+    """Read Stripe's secret key, webhook secrets and API address."""
+    webhook_secrets = _list(variables.required("STRIPE_WEBHOOK_SECRET"))
+    if not webhook_secrets or any(not secret.removeprefix("whsec_") for secret in webhook_secrets):
+        variables.problems.append("STRIPE_WEBHOOK_SECRET holds an empty secret, with which anyone could sign")
+    key = variables.required("STRIPE_SECRET_KEY")
+    api_base = variables.optional("STRIPE_API_BASE").rstrip("/") or None
+    if api_base and "_live_" in key:
+        variables.problems.append("STRIPE_API_BASE must be empty with a live STRIPE_SECRET_KEY")
+    return key, webhook_secrets, api_base
+
+
+def _notify_url(variables: _Variables) -> str | None:
+    url = variables.optional("MANA_NOTIFY_URL").rstrip("/") or None
+    if url and not url.startswith(("http://", "https://")):
+        variables.problems.append("MANA_NOTIFY_URL must start with http:// or https://")
+    return url
+
+
+def _service_keys(variables: _Variables) -> tuple[str, ...]:
+    keys = variables.required("MANA_SERVICE_KEY"), variables.optional("MANA_SERVICE_KEY_PREVIOUS")
+    return tuple(key for key in keys if key)
 
 
 def _list(value: str) -> tuple[str, ...]:
@@ -154,27 +201,3 @@ def _sqlalchemy_url(url: str, problems: list[str]) -> str:
     if url and scheme not in {"postgresql", "postgres"}:
         problems.append("DATABASE_URL must start with postgresql://")
     return f"postgresql+psycopg://{rest}" if url else ""
-
-
-def _origin(name: str, value: str, problems: list[str]) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.rstrip("/") or parts.query:
-        problems.append(f"{name} must hold origins like https://app.example")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _number(name: str, value: str, most: float, problems: list[str]) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= most:
-        problems.append(f"{name} must be a number from 0 to {most:g}")
-    return number
-
-
-def _whole_number(name: str, value: str, most: int, problems: list[str]) -> int:
-    if not (value.isascii() and value.isdigit() and int(value) <= most):
-        problems.append(f"{name} must be a whole number from 0 to {most}")
-        return 0
-    return int(value)

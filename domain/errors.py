@@ -177,8 +177,8 @@ class HoldExceeded(Refusal):
     code = "reservation_exceeded"
     title = "More than reserved"
 
-    def __init__(self, *, asked: int, reserved: int) -> None:
-        super().__init__("The amount is more than was reserved", amount=asked, reserved=reserved)
+    def __init__(self, *, amount: int, reserved: int) -> None:
+        super().__init__("The amount is more than was reserved", amount=amount, reserved=reserved)
 
 
 class UnknownOperation(Refusal):

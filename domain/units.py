@@ -1,4 +1,4 @@
-"""Units: the numbers this house counts in, and the identities it names."""
+"""Units: the kinds of numbers and ids that this service works with."""
 
 from typing import NewType
 

@@ -1,1 +1,1 @@
-"""The ways out of this machine: Redis, Stripe, the notification service. Only workers and the bell go through them."""
+"""What calls other services: Redis, Stripe, the notification service. Only workers and the bell do."""

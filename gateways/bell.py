@@ -1,4 +1,4 @@
-"""The bell: Redis wakes the workers. A message holds job ids and nothing else; losing it costs time, never a job."""
+"""The bell: Redis wakes the workers. A message holds job ids only; losing one delays a job, but never loses it."""
 
 import threading
 import time
@@ -14,13 +14,13 @@ from dramatiq.brokers.redis import RedisBroker
 from domain.rules.jobs import Job, Queue
 
 RING_TIMEOUT_S: Final = 0.1
-"""The most that ringing may cost a request."""
+"""The most time that ringing may take of a request, in seconds."""
 
 RING_PAUSE_S: Final = 1.0
-"""How long the bell stays unrung after it failed: the sweeper will ring."""
+"""How long nothing is sent after a failure; the sweeper rings again later."""
 
 IDS_PER_MESSAGE: Final[Mapping[Queue, int]] = {Queue.DEFAULT: 50, Queue.RENEWALS: 200, Queue.NOTIFY: 10}
-"""Renewals are done together; a notice may wait seconds for the service that sends it, so few wait for each other."""
+"""Renewals are done together; a notice may take seconds to send, so few notices wait for each other."""
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ def actor_name(queue: Queue) -> str:
 
 
 class Bell:
-    """Rings for jobs: best effort, at most `RING_TIMEOUT_S`, silent for a second after a failure."""
+    """Rings for jobs: best effort, at most `RING_TIMEOUT_S`, and not for a second after a failure."""
 
     def __init__(self, redis_url: str, *, timeout_s: float = RING_TIMEOUT_S) -> None:
         client = redis.Redis.from_url(redis_url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
@@ -40,7 +40,7 @@ class Bell:
         self._lock = threading.Lock()
 
     def ring(self, *jobs: Job) -> None:
-        """Tell the workers of each job's queue that there is something to do. Call it after the commit."""
+        """Wake the workers of each job's queue. Call it after the commit."""
         by_queue: dict[Queue, list[UUID]] = {}
         for job in jobs:
             by_queue.setdefault(job.queue, []).append(job.id)

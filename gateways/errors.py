@@ -1,12 +1,12 @@
-"""How a handler says that something went wrong outside this machine.
+"""Errors of other services.
 
-Every other exception means: try again later.
+Every other exception means: another attempt later.
 """
 
 
 class FinalError(Exception):
-    """Trying again cannot help: the job goes to a person at once."""
+    """Another attempt cannot help: the job waits for a person at once."""
 
 
 class RetryableError(Exception):
-    """The outside world is not ready; the same call may succeed in a while."""
+    """The service is not ready; the same call may succeed later."""

@@ -14,7 +14,7 @@ TIMEOUT_S: Final = 10
 _OK: Final = 300
 _SERVER_ERROR: Final = 500
 _LATER: Final = frozenset({401, 403, 404, 408, 409, 425, 429})
-"""Statuses that a deployment or a pause may mend."""
+"""Statuses that may go away by a deployment or a pause."""
 
 
 class Notifier:
@@ -34,7 +34,7 @@ class Notifier:
 
         Args:
             text: `subject`, `body` and `data`.
-            key: The same for every try of the same notice.
+            key: The same for every attempt at the same notice.
 
         Raises:
             RetryableError: the service is away, or not ready.
@@ -49,5 +49,5 @@ class Notifier:
         if answer.status_code < _OK:
             return
         later = answer.status_code >= _SERVER_ERROR or answer.status_code in _LATER
-        told = f"the notification service answered {answer.status_code}"
-        raise (RetryableError if later else FinalError)(told)
+        message = f"the notification service answered {answer.status_code}"
+        raise (RetryableError if later else FinalError)(message)

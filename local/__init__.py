@@ -1,1 +1,1 @@
-"""The local stack: everything the service needs, on one machine, for development and tests."""
+"""The local stack: all servers that the service needs, on one machine, for development and tests."""

@@ -1,4 +1,4 @@
-"""Calls to servers on this machine."""
+"""HTTP calls to servers on this machine."""
 
 import json
 import urllib.error
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
-# Whatever proxy the environment names, it is not for loopback.
+# A proxy that the environment names must not be used for loopback.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What a server answered: HTTP status, headers, and the body as text."""
+    """A server's HTTP response: status, headers, and the body as text."""
 
     status: int
     headers: Message
@@ -28,28 +28,28 @@ class Reply:
 def call(
     method: str, url: str, *, body: object = None, headers: Mapping[str, str] | None = None, timeout_s: float = 15.0
 ) -> Reply:
-    """Call a server and give its answer, whatever its status.
+    """Send an HTTP request and return the response, whatever its status.
 
     Args:
         body: Sent as JSON unless `None`.
-        timeout_s: Seconds without a byte before giving up.
+        timeout_s: Seconds to wait for the next byte of the response.
 
     Raises:
-        OSError: nobody answers.
+        OSError: no server answers.
     """
-    sent = None if body is None else json.dumps(body).encode()
-    told = {**({"Content-Type": "application/json"} if sent is not None else {}), **(headers or {})}
-    asked = urllib.request.Request(url, data=sent, method=method, headers=told)  # noqa: S310 - http to loopback
+    payload = None if body is None else json.dumps(body).encode()
+    all_headers = {**({"Content-Type": "application/json"} if payload is not None else {}), **(headers or {})}
+    request = urllib.request.Request(url, data=payload, method=method, headers=all_headers)  # noqa: S310 - http to loopback
     try:
-        answer = _OPENER.open(asked, timeout=timeout_s)
+        response = _OPENER.open(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
-        answer = error
-    with answer:
-        return Reply(status=answer.status, headers=answer.headers, text=answer.read().decode())
+        response = error
+    with response:
+        return Reply(status=response.status, headers=response.headers, text=response.read().decode())
 
 
 def status_of(url: str, *, timeout_s: float = 2.0) -> int | None:
-    """Ask an address and give the HTTP status; `None` if nobody answers."""
+    """Send a GET and return the HTTP status; `None` if no server answers."""
     try:
         return call("GET", url, timeout_s=timeout_s).status
     except OSError:

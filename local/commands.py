@@ -20,49 +20,56 @@ from local.server import ServerFailed
 from local.stack import AlreadyRunning, LocalStack
 from local.state import NotRunning, read_state, token_from
 from local.subscription_demo import SubscriptionDemo
-from settings import from_environment
+from settings import DEFAULT_PORT, from_environment
 
 DIRECTORY = PROJECT / ".local"
-PORT = 3061
-LOOK_EVERY_S = 0.5
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+POLL_EVERY_S = 0.5
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 directory_option = click.option(
-    "--directory", type=click.Path(path_type=Path), default=DIRECTORY, help="Where it keeps everything; default .local."
+    "--directory", type=click.Path(path_type=Path), default=DIRECTORY, help="Where all data is kept; default .local."
 )
 
 
 @click.command()
 @directory_option
-@click.option("--port", type=click.IntRange(1, 65_535), default=PORT, help="Of the API, if free; default 3061.")
-@click.option("--demo/--no-demo", default=True, help="Buy credits once to see that everything works.")
-@click.option("--once", is_flag=True, help="Stop after the demonstration.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    default=DEFAULT_PORT,
+    envvar="PORT",
+    help="Port of the API if it is free; default 3061, or the environment variable PORT.",
+)
+@click.option("--demo/--no-demo", default=True, help="Buy credits once, to show that everything works.")
+@click.option("--once", is_flag=True, help="Stop after the demonstration purchase.")
 def dev(*, directory: Path, port: int, demo: bool, once: bool) -> None:
     """Start everything on this machine, buy credits once, and run until Ctrl-C."""
     console = Console(soft_wrap=True)
-    for ending in ENDING:
-        signal.signal(ending, _interrupt)
+    for number in END_SIGNALS:
+        signal.signal(number, _interrupt)
     stack = LocalStack(directory, port=port)
     try:
         _run(stack, console, demo=demo, once=once)
     except KeyboardInterrupt:
         console.print("\nStopping.")
     except AlreadyRunning as refusal:
-        sys.exit(f"{refusal}. {_where(directory)}End it with Ctrl-C in its terminal, or use another --directory.")
+        sys.exit(
+            f"{refusal}. {_describe_running(directory)}End it with Ctrl-C in its terminal, or use another --directory."
+        )
     except (ServerFailed, DemoFailed, OSError) as failure:
         sys.exit(f"{failure}\nLogs are in {directory / 'log'}.")
     finally:
-        _ignore_endings()
+        _ignore_end_signals()
         stack.stop()
 
 
 @click.command()
 @directory_option
-@click.option("--user", default="demo-user", help="User id, default demo-user.")
-@click.option("--email", help="E-mail address of the user, verified.")
+@click.option("--user", default="demo-user", help="User id; default demo-user.")
+@click.option("--email", help="E-mail address of the user; the token says that it is verified.")
 @click.option("--name", help="Name of the user.")
-@click.option("--role", default="user", help="user or admin.")
-@click.option("--expires-in", type=int, help="Seconds until it ends; default 8 hours.")
+@click.option("--role", default="user", help="user or admin; default user.")
+@click.option("--expires-in", type=int, help="Seconds until the token expires; default 8 hours.")
 def token(
     *, directory: Path, user: str, email: str | None, name: str | None, role: str, expires_in: int | None
 ) -> None:
@@ -77,7 +84,7 @@ def token(
 @click.command()
 @directory_option
 def demo(*, directory: Path) -> None:
-    """Activate a subscription, renew it, let it run dry, top up, activate it again. On the local stack only."""
+    """Activate a subscription, renew it until credits run out, top up, activate it again; on the local stack only."""
     try:
         environment = read_state(directory)["environment"]
         settings = from_environment(environment)
@@ -95,27 +102,27 @@ def demo(*, directory: Path) -> None:
 
 
 def _run(stack: LocalStack, console: Console, *, demo: bool, once: bool) -> None:
-    began = time.monotonic()
+    started = time.monotonic()
     with console.status("Starting PostgreSQL, Valkey, the local Stripe, the issuer and the service …"):
         stack.start()
-    console.print(f"[bold]mana-credits[/] is ready after {time.monotonic() - began:.1f} s", highlight=False)
+    console.print(f"[bold]mana-credits[/] is ready after {time.monotonic() - started:.1f} s", highlight=False)
     logbook = Logbook(stack.directory / "log")
     if demo:
         PurchaseDemo(stack.env, console).run()
     if once:
         return
-    _tell_where(stack, console)
+    _print_addresses(stack, console)
     logbook.skip()
     while True:
-        time.sleep(LOOK_EVERY_S)
-        for name, line in logbook.worth_showing():
+        time.sleep(POLL_EVERY_S)
+        for name, line in logbook.new_warnings():
             console.print(f"[yellow]{name:<9}[/] {escape(line)}", highlight=False)
-        _start_again_what_ended(stack, console)
+        _restart_ended(stack, console)
 
 
-def _tell_where(stack: LocalStack, console: Console) -> None:
+def _print_addresses(stack: LocalStack, console: Console) -> None:
     curl = f'curl -H "Authorization: Bearer {stack.token("demo-user")}" {stack.base_url}/api/v1/credits/balance'
-    places = {
+    addresses = {
         "Pages": f"{stack.base_url}/credits",
         "API": f"{stack.base_url}/docs",
         "Tokens": f"{stack.issuer.url()}/  (or: mana-credits token --user NAME --role admin)",
@@ -125,36 +132,37 @@ def _tell_where(stack: LocalStack, console: Console) -> None:
         "Logs": f"{stack.directory / 'log'}/  (warnings appear here as well)",
     }
     console.print("\n[bold]Where to look[/]")
-    for name, place in places.items():
-        console.print(f"  {name:<11} {escape(place)}", highlight=False)
+    for name, address in addresses.items():
+        console.print(f"  {name:<11} {escape(address)}", highlight=False)
     console.print("\n[bold]Try[/]")
     console.print(f"  {escape(curl)}", highlight=False)
     console.print("  mana-credits demo   (a subscription: activated, renewed, paused, topped up, activated again)\n")
     console.print("Ctrl-C stops everything.")
 
 
-def _start_again_what_ended(stack: LocalStack, console: Console) -> None:
-    """Replace what somebody killed, as a supervisor does in production."""
-    for name, member in stack.everything().items():
-        if not member.is_running:
+def _restart_ended(stack: LocalStack, console: Console) -> None:
+    """Start every server and process again that has ended, as a supervisor does in production."""
+    for name, server in stack.everything().items():
+        if not server.is_running:
             console.print(f"[yellow]{name} has ended; starting it again[/]")
             stack.restart(name)
 
 
-def _where(directory: Path) -> str:
+def _describe_running(directory: Path) -> str:
+    """Return a sentence about the stack that runs in this directory; empty if it cannot be read."""
     try:
         state = read_state(directory)
-    except NotRunning:  # it is just starting, or ending
+    except NotRunning:  # that stack is just starting or stopping
         return ""
     return f"It is process {state['pid']} and serves {state['web']}. "
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Begin the end: once, so that nothing disturbs it."""
-    _ignore_endings()
+    """Begin to stop; further signals are ignored so that they do not interrupt the stopping."""
+    _ignore_end_signals()
     raise KeyboardInterrupt
 
 
-def _ignore_endings() -> None:
-    for ending in ENDING:
-        signal.signal(ending, signal.SIG_IGN)
+def _ignore_end_signals() -> None:
+    for number in END_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

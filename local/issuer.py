@@ -1,7 +1,6 @@
 """A development issuer of tokens: `python -m local.issuer --port N --key FILE`.
 
-It gives anyone who can reach it on loopback a token for any user, which is what a developer needs, and what makes it
-unfit for anything else.
+Anyone who reaches it on loopback gets a token for any user. That helps a developer, and it must not be used elsewhere.
 """
 
 from pathlib import Path
@@ -10,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import click
 import pydantic
-from flask import Flask, Response, jsonify, redirect, render_template_string, request
+from flask import Flask, Response, jsonify, redirect, render_template, request
 from pydantic import AfterValidator, Field
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response as BaseResponse
@@ -18,53 +17,53 @@ from werkzeug.wrappers import Response as BaseResponse
 from local.ports import LOOPBACK
 from local.signing import LIFETIME_S, KeyRing, mint
 
-__all__ = ["KeyRing", "create_app", "mint"]
-
-PAGE = Path(__file__).with_name("issuer.html")
-SIGN_IN_PAGE = Path(__file__).with_name("sign-in.html")
 HOSTS = (LOOPBACK, "localhost")
 LIFETIME_MAX_S = 30 * 24 * 3600
 
 
 class TokenRequest(pydantic.BaseModel):
-    """Whom a token shall speak for."""
+    """The user and the claims of a new token."""
 
     model_config = pydantic.ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     sub: Annotated[str, Field(min_length=1, max_length=128)]
     email: Annotated[str, Field(max_length=320)] | None = None
-    emailVerified: bool = True  # noqa: N815 - as it is on the wire
+    emailVerified: bool = True  # noqa: N815 - the name in the JSON body
     name: Annotated[str, Field(max_length=200)] | None = None
     role: Annotated[str, Field(max_length=64)] = "user"
     expiresInSeconds: Annotated[int, Field(ge=1, le=LIFETIME_MAX_S)] = LIFETIME_S  # noqa: N815
 
 
-def _on_this_machine(url: str) -> str:
-    """Take an address that a token may be sent to: a page of this machine's."""
+def _check_local_url(url: str) -> str:
+    """Return an address that a token may be sent to: a page on this machine.
+
+    Raises:
+        ValueError: the address is on another machine.
+    """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or parts.hostname not in HOSTS or parts.fragment:
-        raise ValueError("must be a page of this machine's")
+        raise ValueError("must be the address of a page on this machine")
     return url
 
 
-class SignIn(pydantic.BaseModel):
-    """Where to go with the token of whoever signs in, and what to say there so that the answer is known as one."""
+class SignInRequest(pydantic.BaseModel):
+    """The page that gets the user's token, and the `state` by which that page recognises the answer to its request."""
 
-    redirect_uri: Annotated[str, Field(max_length=2_000), AfterValidator(_on_this_machine)]
+    redirect_uri: Annotated[str, Field(max_length=2_000), AfterValidator(_check_local_url)]
     state: Annotated[str, Field(max_length=200)]
 
 
 def create_app(keys: KeyRing, *, issuer: str) -> Flask:
-    """Make the issuer's web application.
+    """Create the issuer's web application.
 
     Args:
-        keys: Sign tokens and are published.
-        issuer: Base address under which the service knows the issuer, `iss`.
+        keys: The keys that sign tokens; their public halves are published.
+        issuer: Base address under which the service knows the issuer, the claim `iss`.
     """
-    app = Flask(__name__)
-    # Another name for this address would be a web page's trick to talk to it from a browser.
+    app = Flask(__name__, template_folder="issuer_pages")
+    # A foreign web page could reach this server from a browser under another host name (DNS rebinding).
     app.config["TRUSTED_HOSTS"] = [*HOSTS]
-    app.register_error_handler(pydantic.ValidationError, _refused)
+    app.register_error_handler(pydantic.ValidationError, _bad_request)
     _add_api(app, keys, issuer)
     _add_token_page(app, keys, issuer)
     _add_sign_in(app, keys, issuer)
@@ -74,11 +73,11 @@ def create_app(keys: KeyRing, *, issuer: str) -> Flask:
 def _add_api(app: Flask, keys: KeyRing, issuer: str) -> None:
     @app.get("/api/auth/jwks")
     def jwks() -> Response:
-        return jsonify(keys.published())
+        return jsonify(keys.public_jwks())
 
     @app.post("/token")
     def token() -> Response:
-        return jsonify(token=_signed(keys, issuer, TokenRequest.model_validate(request.get_json())))
+        return jsonify(token=_sign(keys, issuer, TokenRequest.model_validate(request.get_json())))
 
     @app.post("/rotate")
     def rotate() -> Response:
@@ -88,56 +87,57 @@ def _add_api(app: Flask, keys: KeyRing, issuer: str) -> None:
 def _add_token_page(app: Flask, keys: KeyRing, issuer: str) -> None:
     @app.get("/")
     def page() -> str:
-        return shown({}, token=None)
+        return render({}, token=None)
 
     @app.post("/")
     def page_with_token() -> str:
-        filled = {name: value for name, value in request.form.items() if value}
-        verified = {"emailVerified": "emailVerified" in filled}
-        return shown(filled, token=_signed(keys, issuer, TokenRequest.model_validate({**filled, **verified})))
+        form = {name: value for name, value in request.form.items() if value}
+        verified = {"emailVerified": "emailVerified" in form}
+        return render(form, token=_sign(keys, issuer, TokenRequest.model_validate({**form, **verified})))
 
-    def shown(filled: dict[str, Any], *, token: str | None) -> str:
-        return render_template_string(PAGE.read_text(encoding="utf-8"), issuer=issuer, filled=filled, token=token)
+    def render(form: dict[str, Any], *, token: str | None) -> str:
+        return render_template("token.html", issuer=issuer, form=form, token=token)
 
 
 def _add_sign_in(app: Flask, keys: KeyRing, issuer: str) -> None:
     @app.get("/sign-in")
     def sign_in_page() -> str:
-        wanted = SignIn.model_validate(request.args.to_dict())
-        return render_template_string(SIGN_IN_PAGE.read_text(encoding="utf-8"), **wanted.model_dump())
+        sign_in_request = SignInRequest.model_validate(request.args.to_dict())
+        return render_template("sign-in.html", **sign_in_request.model_dump())
 
     @app.post("/sign-in")
     def sign_in() -> BaseResponse:
-        wanted = SignIn.model_validate(request.form.to_dict())
+        sign_in_request = SignInRequest.model_validate(request.form.to_dict())
         claims = {name: request.form[name] for name in ("sub", "email", "name") if request.form.get(name)}
-        token = _signed(keys, issuer, TokenRequest.model_validate(claims))
-        # Behind the `#`: browsers send it to no server, so it is in no log.
-        return redirect(f"{wanted.redirect_uri}#{urlencode({'token': token, 'state': wanted.state})}", 303)
+        token = _sign(keys, issuer, TokenRequest.model_validate(claims))
+        # Behind the `#`: browsers do not send that part to a server, so the token gets into no log.
+        fragment = urlencode({"token": token, "state": sign_in_request.state})
+        return redirect(f"{sign_in_request.redirect_uri}#{fragment}", 303)
 
 
-def _signed(keys: KeyRing, issuer: str, wanted: TokenRequest) -> str:
+def _sign(keys: KeyRing, issuer: str, token_request: TokenRequest) -> str:
     return mint(
         keys.current,
         issuer=issuer,
-        sub=wanted.sub,
-        email=wanted.email or None,
-        email_verified=wanted.emailVerified,
-        name=wanted.name or None,
-        role=wanted.role,
-        expires_in_s=wanted.expiresInSeconds,
+        sub=token_request.sub,
+        email=token_request.email or None,
+        email_verified=token_request.emailVerified,
+        name=token_request.name or None,
+        role=token_request.role,
+        expires_in_s=token_request.expiresInSeconds,
     )
 
 
-def _refused(error: pydantic.ValidationError) -> tuple[Response, int]:
-    wrong = [f"{'.'.join(map(str, fact['loc']))}: {fact['msg']}" for fact in error.errors()]
-    return jsonify(title="Bad Request", status=400, detail="; ".join(wrong)), 400
+def _bad_request(error: pydantic.ValidationError) -> tuple[Response, int]:
+    details = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()]
+    return jsonify(title="Bad Request", status=400, detail="; ".join(details)), 400
 
 
 class QuietRequests(WSGIRequestHandler):
     """Answers requests without a log line for each."""
 
     def log_request(self, *_: object) -> None:
-        """Say nothing: only errors are worth a line."""
+        """Write nothing: only errors are logged."""
 
 
 @click.command()
@@ -145,7 +145,7 @@ class QuietRequests(WSGIRequestHandler):
 @click.option("--key", "key_file", type=click.Path(path_type=Path), required=True, help="File of the signing keys.")
 @click.option("--issuer", default="", help="Base address in tokens; default http://127.0.0.1:PORT.")
 def main(*, port: int, key_file: Path, issuer: str) -> None:
-    """Serve tokens and their public keys until ended."""
+    """Serve tokens and their public keys until the process is ended."""
     app = create_app(KeyRing(key_file), issuer=issuer or f"http://{LOOPBACK}:{port}")
     make_server(LOOPBACK, port, app, threaded=True, request_handler=QuietRequests).serve_forever()
 

@@ -1,4 +1,4 @@
-"""What runs on this machine: children of a process, what a process is, and an end for all of them."""
+"""Processes of this machine: find a process's descendants, read its command line, kill it with all descendants."""
 
 import contextlib
 import os
@@ -14,80 +14,80 @@ from typing import NamedTuple
 PROC = Path("/proc")
 
 
-class Living(NamedTuple):
-    """Where a living process belongs."""
+class ProcessInfo(NamedTuple):
+    """The parent process and the process group of a running process."""
 
     parent: int
     group: int
 
 
 def family(pid: int) -> list[int]:
-    """List what runs on account of `pid`: itself, what is below it, and the process group it leads or has led."""
-    living = _living()
+    """List the process `pid`, its descendants, and the process group that it leads or has led, as far as they run."""
+    running = _running()
     children: dict[int, list[int]] = {}
-    for child, place in living.items():
-        children.setdefault(place.parent, []).append(child)
-    found = {member for member, place in living.items() if pid in {place.group, member}}
-    pending = list(found)
+    for child, info in running.items():
+        children.setdefault(info.parent, []).append(child)
+    members = {member for member, info in running.items() if pid in {info.group, member}}
+    pending = list(members)
     while pending:
-        below = [child for child in children.get(pending.pop(), []) if child not in found]
-        found.update(below)
-        pending += below
-    return sorted(found)
+        new_members = [child for child in children.get(pending.pop(), []) if child not in members]
+        members.update(new_members)
+        pending += new_members
+    return sorted(members)
 
 
 def command_line(pid: int) -> str:
-    """Give the command line of a process, words separated by blanks; empty if there is no such process."""
+    """Return the command line of a process, words separated by spaces; empty if there is no such process."""
     if PROC.is_dir():
         with contextlib.suppress(OSError):
             return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         return ""
-    shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
-    return shown.stdout.strip()
+    ps = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
+    return ps.stdout.strip()
 
 
 def kill_all(pids: Iterable[int], *, wait_s: float = 5.0) -> None:
-    """Send SIGKILL to each process and wait until none of them is alive.
+    """Send SIGKILL to each process and wait until all have ended.
 
     Raises:
-        TimeoutError: one was still there after `wait_s` seconds.
+        TimeoutError: a process had not ended after `wait_s` seconds.
     """
-    waiting = list(pids)
-    for pid in waiting:
+    remaining = list(pids)
+    for pid in remaining:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + wait_s
-    while waiting := sorted(set(waiting) & _living().keys()):
+    while remaining := sorted(set(remaining) & _running().keys()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"processes {waiting} did not end within {wait_s:g} s of SIGKILL")
+            raise TimeoutError(f"processes {remaining} did not end within {wait_s:g} s of SIGKILL")
         time.sleep(0.01)
 
 
 def find_program(name: str) -> Path | None:
-    """Find a program on PATH, links resolved, so that what belongs to it can be found beside it."""
-    found = shutil.which(name)
-    return Path(found).resolve() if found else None
+    """Return the path of a program on PATH, with links resolved, so that the files beside it can be found."""
+    path = shutil.which(name)
+    return Path(path).resolve() if path else None
 
 
-def _living() -> dict[int, Living]:
-    """Map each living process to its place; what has ended but was not yet collected is not alive."""
-    return _living_from_proc() if sys.platform.startswith("linux") else _living_from_ps()
+def _running() -> dict[int, ProcessInfo]:
+    """Return the parent and group of each running process, by process id; zombies do not count."""
+    return _running_from_proc() if sys.platform.startswith("linux") else _running_from_ps()
 
 
-def _living_from_proc() -> dict[int, Living]:
-    living: dict[int, Living] = {}
+def _running_from_proc() -> dict[int, ProcessInfo]:
+    running: dict[int, ProcessInfo] = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, IndexError):
-                # "pid (name) state ppid pgrp …": the name may hold blanks and brackets, so look behind its last one.
+                # "pid (name) state ppid pgrp …": the name may contain spaces and brackets, so read after the last ")".
                 state, parent, group = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:3]
                 if state not in {"Z", "X"}:
-                    living[int(entry.name)] = Living(int(parent), int(group))
-    return living
+                    running[int(entry.name)] = ProcessInfo(int(parent), int(group))
+    return running
 
 
-def _living_from_ps() -> dict[int, Living]:
+def _running_from_ps() -> dict[int, ProcessInfo]:
     command = ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat="]
-    listed = subprocess.run(command, check=True, capture_output=True, text=True)
-    rows = (line.split(None, 3) for line in listed.stdout.splitlines())
-    return {int(pid): Living(int(parent), int(group)) for pid, parent, group, state in rows if state[0] != "Z"}
+    ps = subprocess.run(command, check=True, capture_output=True, text=True)
+    rows = (line.split(None, 3) for line in ps.stdout.splitlines())
+    return {int(pid): ProcessInfo(int(parent), int(group)) for pid, parent, group, state in rows if state[0] != "Z"}

@@ -1,4 +1,4 @@
-"""The Python programs of the local stack: our own servers, and the lines of the Procfile."""
+"""The Python programs of the local stack: development servers, and the processes of the Procfile."""
 
 import re
 import sys
@@ -15,12 +15,13 @@ RELEASE = "release"
 
 
 class PythonServer(Server):
-    """A module of ours that serves HTTP on a port of the loopback interface.
+    """A module of this project that serves HTTP on a port of the loopback interface.
 
     Args:
-        name: What it is called.
-        module: Run as `python -m MODULE --port PORT OPTIONS…`.
-        options: Further words, one of which must be a path below `directory`, by which a leftover is recognised.
+        name: Its name in messages.
+        module: The module that runs as `python -m MODULE --port PORT OPTIONS…`.
+        options: Further arguments; one must be a path below `directory`, which identifies a process that an earlier
+            run left behind.
     """
 
     def __init__(self, name: str, directory: Path, *, module: str, options: list[str]) -> None:
@@ -30,35 +31,35 @@ class PythonServer(Server):
         self.options = options
 
     def url(self) -> str:
-        """Give its base address."""
+        """Return the server's base address."""
         return f"http://{LOOPBACK}:{self.port}"
 
     def identity(self) -> str:
-        """Give its directory, which no other has."""
+        """Return the server's directory, which no other server uses."""
         return f"{self.directory}/"
 
     def command(self) -> list[str]:
-        """Give the command line."""
+        """Return the command line of the module."""
         return [sys.executable, "-m", self._module, "--port", str(self.port), *self.options]
 
     def working_directory(self) -> Path:
-        """Give the project, where the module is found."""
+        """Return the project's directory, where Python finds the module."""
         return PROJECT
 
     def is_ready(self) -> bool:
-        """Tell whether it answers anything at all."""
+        """Return whether the server answers HTTP, with any status."""
         return status_of(self.url()) is not None
 
 
 class ServiceProcess(Server):
-    """A line of the Procfile, run by a shell in the project as any process runner would.
+    """A process of the Procfile, started by a shell in the project's directory.
 
     Args:
-        name: The line's name.
+        name: Its name in the Procfile.
         directory: Where its process id is kept.
-        command_text: The line's command.
+        command_text: Its command in the Procfile, for a shell.
         environment: All its environment variables.
-        project: Where it runs.
+        project: The directory in which it runs.
     """
 
     ends_within_s = 40.0  # longer than `process.supervise` waits for the program
@@ -66,33 +67,33 @@ class ServiceProcess(Server):
     def __init__(
         self, name: str, directory: Path, *, command_text: str, environment: Mapping[str, str], project: Path = PROJECT
     ) -> None:
-        super().__init__(directory, port=0)  # whether it listens, and where, is its own affair
+        super().__init__(directory, port=0)  # its command decides whether and where it listens
         self.name = name
         self.environment = environment
         self._command_text = command_text
         self._project = project
 
     def identity(self) -> str:
-        """Give the end of the command, which is the same before and after the shell has become the program."""
+        """Return the last word of the command: it stays when the shell replaces itself by the program."""
         return self._command_text.split()[-1]
 
     def command(self) -> list[str]:
-        """Give the command line."""
+        """Return the command line of the shell."""
         return ["sh", "-c", self._command_text]
 
     def working_directory(self) -> Path:
-        """Give the project."""
+        """Return the project's directory."""
         return self._project
 
     def is_ready(self) -> bool:
-        """Tell nothing: a process of the service is ready when the service says so."""
+        """Return true: `LocalStack.wait_until_ready` asks the service itself."""
         return True
 
     def run_to_end(self) -> None:
-        """Run the program and wait for its end.
+        """Run the program and wait until it ends.
 
         Raises:
-            ServerFailed: it ended with another status than 0.
+            ServerFailed: it ended with a status other than 0.
         """
         try:
             self.launch()
@@ -104,5 +105,5 @@ class ServiceProcess(Server):
 
 
 def read_procfile(procfile: Path) -> dict[str, str]:
-    """Read the commands of a Procfile by their names, in its order."""
+    """Return the commands of a Procfile by process name, in the order of the file."""
     return dict(PROCFILE_LINE.findall(procfile.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""A purchase as a user makes one, over HTTP, from an empty purse to a line in the ledger."""
+"""A demonstration purchase: a user buys credits over HTTP, and the ledger row is shown."""
 
 import time
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ ROWS_SHOWN = 5
 
 
 class PurchaseDemo:
-    """The demonstration user and what they do.
+    """A user who buys a package of credits.
 
     Args:
-        environment: The variables of the contract, as the service has them.
-        console: Where each step is told.
+        environment: The service's environment variables.
+        console: Where each step is printed.
     """
 
     def __init__(self, environment: Mapping[str, str], console: Console) -> None:
@@ -26,31 +26,33 @@ class PurchaseDemo:
         self._console = console
 
     def run(self) -> None:
-        """Buy a package and show what became of it.
+        """Buy a package, and print each step and the ledger.
 
         Raises:
-            DemoFailed: a step was answered otherwise than it should be.
+            DemoFailed: the service answered a step with an error, or the balance was wrong at the end.
         """
         before = self._customer.balance
-        self._tell("signed in", f"{USER['user_id']} has {before} credits")
+        self._print_step("signed in", f"{USER['user_id']} has {before} credits")
         package = self._customer.get("/credits/packages")[0]
-        self._tell("chose", f"{package['name']}: {package['credits']} credits, {price_of(package['priceEuroCents'])}")
+        self._print_step(
+            "chose", f"{package['name']}: {package['credits']} credits, {price_of(package['priceEuroCents'])}"
+        )
         purchase = self._order(package["id"])
-        self._tell("paid", f"{CARD} at the local Stripe: {self._customer.pay(purchase['clientSecret'])}")
-        done = self._customer.completed(purchase["purchaseId"])
-        self._tell("completed", f"the webhook arrived and a worker wrote the ledger (purchase {done['id']})")
+        self._print_step("paid", f"{CARD} at the local Stripe: {self._customer.pay(purchase['clientSecret'])}")
+        completed = self._customer.completed(purchase["purchaseId"])
+        self._print_step("completed", f"the webhook arrived and a worker wrote the ledger (purchase {completed['id']})")
         self._show_ledger()
         after = self._customer.balance
-        self._tell("balance", f"{before} → {after} credits")
+        self._print_step("balance", f"{before} → {after} credits")
         if after != before + package["credits"]:
             raise DemoFailed(f"expected {before} + {package['credits']} credits, found {after}")
 
     def _order(self, package_id: str) -> dict[str, Any]:
-        began = time.monotonic()
-        ordered: dict[str, Any] = self._customer.post("/credits/purchase", {"packageId": package_id})
-        took_ms = (time.monotonic() - began) * 1000
-        self._tell("ordered", f"PaymentIntent over {price_of(ordered['amount'])} after {took_ms:.0f} ms")
-        return ordered
+        started = time.monotonic()
+        purchase: dict[str, Any] = self._customer.post("/credits/purchase", {"packageId": package_id})
+        elapsed_ms = (time.monotonic() - started) * 1000
+        self._print_step("ordered", f"PaymentIntent over {price_of(purchase['amount'])} after {elapsed_ms:.0f} ms")
+        return purchase
 
     def _show_ledger(self) -> None:
         rows = self._customer.get(f"/credits/transactions?limit={ROWS_SHOWN}")
@@ -60,5 +62,5 @@ class PurchaseDemo:
             table.add_row(row["createdAt"], row["type"], *amounts, row["description"])
         self._console.print(table)
 
-    def _tell(self, step: str, what: str) -> None:
-        self._console.print(f"  [green]✓[/] [bold]{step:<10}[/] {what}", highlight=False)
+    def _print_step(self, step: str, result: str) -> None:
+        self._console.print(f"  [green]✓[/] [bold]{step:<10}[/] {result}", highlight=False)

@@ -1,4 +1,4 @@
-"""A server of the local stack: one process that is ready when it says so, and leaves nothing behind."""
+"""A server of the local stack: a process that is started, awaited until it is ready, and ended with its children."""
 
 import abc
 import contextlib
@@ -16,25 +16,25 @@ from local import ports, processes, tether
 READY_WITHIN_S = 60.0
 START_TRIES = 4
 RETRY_AFTER_S = 0.5
-LOOK_EVERY_S = 0.05
+POLL_EVERY_S = 0.05
 LOG_TAIL_BYTES = 4_000
 
 
 class ServerFailed(RuntimeError):
-    """A server ended instead of becoming ready. The message has the end of its log."""
+    """A server did not become ready. The message contains the end of its log."""
 
 
 class Server(abc.ABC):
-    """A program that listens on a port of the loopback interface and keeps what it knows in a directory.
+    """A program that listens on a port of the loopback interface and keeps its data in a directory.
 
-    It dies with the thread that called `start()` (Linux; that is how the kernel counts parents), so start it from a
-    thread that lives as long as it is needed. The same directory can be used again, also after everything was killed.
+    On Linux the kernel ends it when the thread that called `start()` ends, so call `start()` from a thread that lives
+    as long as the server is needed. The same directory can be used again, even after the server was killed.
 
     Attributes:
-        directory: Where the server keeps its files; made when it does not exist.
+        directory: Where the server keeps its files; created if it does not exist.
         port: Where it listens; `None` until the first start unless it was given.
-        log_file: What the program wrote to its output, appended to.
-        environment: Environment of the program; `None` is ours.
+        log_file: The file to which the program's output is appended.
+        environment: The program's environment variables; `None` takes those of this process.
     """
 
     name: str
@@ -51,55 +51,55 @@ class Server(abc.ABC):
         self._port_is_ours_to_choose = port is None
         self._log_start = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._asked_to_stop = False
+        self._is_stopping = False
 
     @abc.abstractmethod
     def command(self) -> list[str]:
-        """Give the command line; `self.port` is set. It must contain `identity()` as a word or part of one."""
+        """Return the command line, which must contain the text `identity()`; `self.port` is already set."""
 
     @abc.abstractmethod
     def identity(self) -> str:
-        """Give what only the command line of this very server contains, such as the path of its data."""
+        """Return a text that only this server's command line contains, such as the path of its data."""
 
     @abc.abstractmethod
     def is_ready(self) -> bool:
-        """Tell whether our process, and not another on the same port, serves now."""
+        """Return whether this server's process, and not another one on the same port, answers requests."""
 
     def prepare(self) -> None:  # noqa: B027 (most servers need none)
-        """Make what the program needs to start."""
+        """Create what the program needs to start."""
 
     def clean_up(self) -> None:  # noqa: B027 (most servers need none)
-        """Remove what is of no use after the program's end."""
+        """Remove what is not needed after the program's end."""
 
     def user(self) -> str:
-        """Give `uid:gid` that the program must change to, or `-`."""
+        """Return the user and group that the program must change to, as `uid:gid`; `-` for no change."""
         return "-"
 
     @property
     def pid(self) -> int | None:
-        """Process id while it runs."""
+        """The process id; `None` while it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     @property
     def is_running(self) -> bool:
-        """Whether the process is there."""
+        """Whether the process runs."""
         return self.pid is not None
 
     def start(self) -> Self:
-        """Start the server and wait until it is ready. Starting a running one does nothing.
+        """Start the server and wait until it is ready. Do nothing if it runs.
 
         Raises:
             ServerFailed: it ended, or was not ready within 60 s.
         """
-        for last_try in [False] * (START_TRIES - 1) + [True]:
+        for is_last_try in [False] * (START_TRIES - 1) + [True]:
             self.launch()
             try:
                 self.wait_until_ready()
             except ServerFailed:
                 self.kill()
-                if last_try or not self._may_succeed_later():
+                if is_last_try or not self._may_succeed_later():
                     raise
-            except BaseException:  # Ctrl-C while it was starting: leave nothing running
+            except BaseException:  # Ctrl-C during the start: leave no process running
                 self.kill()
                 raise
             else:
@@ -107,7 +107,7 @@ class Server(abc.ABC):
         raise AssertionError("unreachable: the last try returns or raises")
 
     def launch(self) -> None:
-        """Start the process without waiting for it: `wait_until_ready()` must follow."""
+        """Start the process without waiting; call `wait_until_ready()` afterwards."""
         if self.is_running:
             return
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -124,12 +124,12 @@ class Server(abc.ABC):
                 stderr=log,
                 cwd=self.working_directory(),
                 env=self.environment,
-                start_new_session=True,  # Ctrl-C in a terminal is for us; we stop the server in our order
+                start_new_session=True,  # Ctrl-C in a terminal reaches only this process, which stops the servers
             )
         (self.directory / "pid").write_text(f"{self._process.pid}\n", encoding="ascii")
 
     def take_port(self) -> int:
-        """Settle on a port; keep the one that was given, is in use by us, or is still free."""
+        """Choose the port and return it: the one that was given, is in use by this server, or is still free."""
         if self.is_running:
             return int(self.port or 0)
         if self.port is None or (self._port_is_ours_to_choose and not ports.is_free(self.port)):
@@ -137,11 +137,11 @@ class Server(abc.ABC):
         return self.port
 
     def working_directory(self) -> Path:
-        """Give the directory the program runs in."""
+        """Return the directory the program runs in."""
         return self.directory
 
     def tethered(self, command: list[str]) -> list[str]:
-        """Give the command line that starts `command` so that it dies with us."""
+        """Return a command line that starts `command` tied to this process: it ends when this process ends."""
         ties = [str(os.getpid()), str(int(self.death_signal)), self.user()]
         return [sys.executable, "-I", "-S", tether.__file__, *ties, *command]
 
@@ -155,57 +155,57 @@ class Server(abc.ABC):
         while not (self.is_running and self.is_ready()):
             if not self.is_running or time.monotonic() > deadline:
                 raise ServerFailed(f"{self.name} did not become ready; the end of {self.log_file}:\n{self.log_tail()}")
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_EVERY_S)
 
     def stop(self) -> None:
-        """Ask the server to end, and wait until it and all its children have. Stopping twice does nothing."""
+        """Send the stop signal and wait until the server and all its children have ended; do nothing if they have."""
         self.ask_to_stop()
         self.wait_until_stopped()
 
     def ask_to_stop(self) -> None:
-        """Ask the server to end, without waiting: `wait_until_stopped()` must follow. Asking twice asks once."""
-        if self._process is not None and not self._asked_to_stop:
-            self._asked_to_stop = True
+        """Send the stop signal once, without waiting; call `wait_until_stopped()` afterwards."""
+        if self._process is not None and not self._is_stopping:
+            self._is_stopping = True
             self._process.send_signal(self.stop_signal)
 
     def wait_until_stopped(self) -> None:
-        """Wait until a server that was asked to end has, with all its children; kill what takes too long."""
+        """Wait until the server and all its children have ended; kill them after `ends_within_s` seconds."""
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(self.ends_within_s)
             self.kill()
 
     def exit_status(self) -> int | None:
-        """Wait for the launched program to end by itself, and give its exit status; `None` if none was launched."""
+        """Wait until the launched program ends by itself, and return its exit status; `None` if none was launched."""
         return self._process.wait() if self._process else None
 
     def kill(self) -> None:
-        """End the server and its children at once, as a crash would (SIGKILL)."""
+        """Kill the server and its children by SIGKILL, as a crash would."""
         if self._process is None:
             return
-        everybody = self.members()
+        pids = self.members()
         self._process.kill()
         self._process.wait()
-        processes.kill_all({*everybody, *processes.family(self._process.pid)})
-        self._process, self._asked_to_stop = None, False
+        processes.kill_all({*pids, *processes.family(self._process.pid)})
+        self._process, self._is_stopping = None, False
         (self.directory / "pid").unlink(missing_ok=True)
         self.clean_up()
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process and everything below it, such as SIGSTOP and SIGCONT."""
+        """Send a signal, such as SIGSTOP or SIGCONT, to the process and all its descendants."""
         for pid in self.members():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def members(self) -> list[int]:
-        """List the process and everything below it, as far as they run."""
+        """List the ids of the process and its descendants, as far as they run."""
         return processes.family(self._process.pid) if self._process else []
 
     def log_tail(self) -> str:
-        """Give the last lines of the log since the last start."""
+        """Return the end of the log, at most 4,000 bytes written since the last start."""
         with contextlib.suppress(FileNotFoundError):
-            written = self.log_file.read_bytes()[self._log_start :]
-            return written[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
+            output = self.log_file.read_bytes()[self._log_start :]
+            return output[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
         return "(no log)"
 
     def __enter__(self) -> Self:
@@ -215,7 +215,7 @@ class Server(abc.ABC):
         self.stop()
 
     def _end_leftover(self) -> None:
-        """Kill a server of an earlier run that outlived it, recognised by process id *and* command line."""
+        """Kill a server that an earlier run left behind, if its process id and its command line match."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             pid = int((self.directory / "pid").read_text(encoding="ascii"))
             if self.identity() in processes.command_line(pid):
@@ -223,7 +223,7 @@ class Server(abc.ABC):
             (self.directory / "pid").unlink()
 
     def _may_succeed_later(self) -> bool:
-        """Tell whether another try makes sense, having chosen another port if the port was the reason."""
+        """Return whether another try may succeed; if the port was taken, the next try chooses another port."""
         if any(reason in self.log_tail() for reason in self.transient_failures):
             time.sleep(RETRY_AFTER_S)
             return True

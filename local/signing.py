@@ -17,23 +17,23 @@ from local.state import write_private
 AUDIENCE = "mana"
 ALGORITHM = "EdDSA"
 LIFETIME_S = 8 * 3600
-"""How long a token is valid unless told otherwise: a working day."""
+"""How long a token is valid by default, in seconds: a working day."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SigningKey:
-    """An Ed25519 key and the id it is published under."""
+    """An Ed25519 key and the key id (`kid`) under which it is published."""
 
     id: str
     private: Ed25519PrivateKey
 
     @classmethod
     def generate(cls) -> "SigningKey":
-        """Make a new key under a new id."""
+        """Create a key with a new id."""
         return cls(id=secrets.token_urlsafe(8), private=Ed25519PrivateKey.generate())
 
-    def published(self) -> dict[str, Any]:
-        """Give the public half as a JWK (RFC 8037)."""
+    def public_jwk(self) -> dict[str, Any]:
+        """Return the public key as a JWK (RFC 8037)."""
         jwk = jwt.get_algorithm_by_name(ALGORITHM).to_jwk(self.private.public_key(), as_dict=True)
         return {**jwk, "kid": self.id, "alg": ALGORITHM, "use": "sig"}
 
@@ -50,35 +50,35 @@ def mint(
     expires_in_s: int = LIFETIME_S,
     issued_at: int | None = None,
 ) -> str:
-    """Sign a token as the auth service of Mana does. What is `None` is left out.
+    """Sign a token as the auth service of Mana does. A claim that is `None` is left out.
 
     Args:
-        key: Signs it.
+        key: The key that signs it.
         issuer: Base address of the issuer, `iss`.
         sub: The user's id.
-        expires_in_s: Seconds from `issued_at` to the end; below zero makes an expired one.
+        expires_in_s: Seconds from `issued_at` to the expiry; a negative number makes an expired token.
         issued_at: Unix time in seconds; `None` is now.
     """
-    begins = int(time.time()) if issued_at is None else issued_at
+    issued = int(time.time()) if issued_at is None else issued_at
     claims = {
         "sub": sub,
         "email": email,
         "email_verified": email_verified if email else None,
         "name": name,
         "role": role,
-        "iat": begins,
-        "exp": begins + expires_in_s,
+        "iat": issued,
+        "exp": issued + expires_in_s,
         "iss": issuer,
         "aud": AUDIENCE,
     }
-    told = {claim: value for claim, value in claims.items() if value is not None}
-    return jwt.encode(told, key.private, algorithm=ALGORITHM, headers={"kid": key.id})
+    payload = {claim: value for claim, value in claims.items() if value is not None}
+    return jwt.encode(payload, key.private, algorithm=ALGORITHM, headers={"kid": key.id})
 
 
 class KeyRing:
-    """The issuer's keys, newest last, kept in a file that only its owner reads. Safe to share between threads.
+    """The issuer's keys, newest last, kept in a file that only its owner may read. Threads may share it.
 
-    The newest signs. The older ones stay published, so that tokens made with them stay valid.
+    The newest key signs. The older keys stay published, so that tokens signed with them stay valid.
     """
 
     def __init__(self, file: Path) -> None:
@@ -94,16 +94,16 @@ class KeyRing:
         return self._keys[-1]
 
     def rotate(self) -> SigningKey:
-        """Make a new key, which signs from now on."""
+        """Create a key, which signs from now on."""
         with self._lock:
             keys = [*self._keys, SigningKey.generate()]
             self._write(keys)
             self._keys = keys
             return keys[-1]
 
-    def published(self) -> dict[str, Any]:
-        """Give the public keys as a JWK set (RFC 7517)."""
-        return {"keys": [key.published() for key in self._keys]}
+    def public_jwks(self) -> dict[str, Any]:
+        """Return the public keys as a JWK set (RFC 7517)."""
+        return {"keys": [key.public_jwk() for key in self._keys]}
 
     def _read(self) -> list[SigningKey]:
         if not self._file.exists():

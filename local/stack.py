@@ -1,4 +1,4 @@
-"""The whole service on one machine: servers, and the processes of the Procfile, from first start to last end."""
+"""The whole service on one machine: starts and stops the servers and the processes of the Procfile."""
 
 import fcntl
 import json
@@ -23,31 +23,32 @@ EVERYTHING: tuple[Part, ...] = get_args(Part)
 DATABASE = "mana_credits"
 READY_WITHIN_S = 60.0
 ENDS_WITHIN_S_UNREADY = 2.0
-# Variables of the service that must not come in from the shell of whoever starts the stack.
-FOREIGN = ("MANA_SERVICE_KEY_PREVIOUS", "MANA_NOTIFY_URL", "TRUSTED_PROXIES", "PROMETHEUS_MULTIPROC_DIR")
+# Variables of the service that must not be inherited from the shell that starts the stack.
+NOT_INHERITED = ("MANA_SERVICE_KEY_PREVIOUS", "MANA_NOTIFY_URL", "TRUSTED_PROXIES", "PROMETHEUS_MULTIPROC_DIR")
 
 
 class AlreadyRunning(RuntimeError):
-    """Another stack uses the same directory."""
+    """Another stack runs in the same directory."""
 
 
 class LocalStack:
-    """Everything the service needs, and the service, in one directory with one Procfile.
+    """The service's processes and all servers that they need, with their data in one directory.
 
-    Start it from a thread that outlives it (see `Server`). All ports are free ones, the same again next time.
+    Start it from a thread that lives longer than the stack (see `Server`). It takes free ports, and the same ports at
+    the next start.
 
     Args:
-        directory: Where everything is kept; can be used again.
-        parts: What to start; the others still have an address in `env`.
-        port: Where the web process listens if that is free.
-        environment: Added to the variables of the processes, in place of what they have.
+        directory: Where all data is kept; it can be used again.
+        parts: What to start; the other parts still have an address in `env`.
+        port: The port of the web process, if it is free.
+        environment: Variables of the processes that replace or complete those of `env`.
         postgres_settings: PostgreSQL settings by name.
-        project: Where the Procfile is.
+        project: The directory of the Procfile.
 
     Attributes:
-        env: The contract's variables, complete after `start()`.
+        env: The service's environment variables, complete after `start()`.
         postgres, valkey, stripe, issuer, sync: The servers.
-        processes: The Procfile's processes by name; each can be killed and started again.
+        processes: The processes of the Procfile by name; each can be killed and started again.
     """
 
     def __init__(
@@ -82,27 +83,27 @@ class LocalStack:
 
     @property
     def base_url(self) -> str:
-        """Where the web process is reached."""
+        """The base address of the web process."""
         return f"http://{ports.LOOPBACK}:{self._port}"
 
     def log_file(self, name: str) -> Path:
-        """Give the file with the output of a server or process, or of `release`."""
+        """Return the file with the output of a server, of a process, or of `release`."""
         return self.directory / "log" / f"{name}.log"
 
     def servers(self) -> dict[str, Server]:
-        """Give the servers among `parts` by name."""
+        """Return the servers among `parts` by name."""
         return {name: server for name, server in self._all_servers().items() if name in self.parts}
 
     def everything(self) -> dict[str, Server]:
-        """Give the servers among `parts` and the processes by name, as far as they were started."""
+        """Return the servers among `parts` and the started processes by name."""
         return {**self.servers(), **self.processes}
 
     def start(self) -> Self:
-        """Start the servers, run the Procfile's `release`, start its other lines, and wait until the service is ready.
+        """Start the servers, run `release`, start the other processes, and wait until the service is ready.
 
         Raises:
-            AlreadyRunning: another stack uses this directory.
-            ServerFailed: a part did not start.
+            AlreadyRunning: another stack runs in this directory.
+            ServerFailed: a server or a process did not start.
         """
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_lock()
@@ -112,21 +113,21 @@ class LocalStack:
             if "processes" in self.parts:
                 self._start_processes()
                 self.wait_until_ready()
-        except BaseException:  # also Ctrl-C: leave nothing running
+        except BaseException:  # also Ctrl-C: leave no process running
             for process in self.processes.values():
-                # granian's workers do not hear SIGTERM while they load the application; nothing is lost by SIGKILL.
+                # granian's workers ignore SIGTERM while they load the application; SIGKILL does no harm.
                 process.ends_within_s = ENDS_WITHIN_S_UNREADY
             self.stop()
             raise
         return self
 
     def stop(self) -> None:
-        """End everything: the processes, each finishing what it does, then the servers. Stopping twice does nothing."""
+        """Stop the processes, which finish their current work, then the servers. A second call does nothing."""
         for group in (self.processes, self._all_servers()):
-            for member in group.values():
-                member.ask_to_stop()
-            for member in group.values():
-                member.wait_until_stopped()
+            for server in group.values():
+                server.ask_to_stop()
+            for server in group.values():
+                server.wait_until_stopped()
         self.processes = {}
         if self._lock is not None:
             (self.directory / STATE).unlink(missing_ok=True)
@@ -137,7 +138,7 @@ class LocalStack:
         """Wait until `/ready` answers 200.
 
         Raises:
-            ServerFailed: a process ended, or the time was over.
+            ServerFailed: a process ended, or the service was not ready within `within_s` seconds.
         """
         deadline = time.monotonic() + within_s
         while status_of(f"{self.base_url}/ready") != 200:  # noqa: PLR2004 - OK
@@ -148,14 +149,14 @@ class LocalStack:
             time.sleep(0.05)
 
     def restart(self, name: str) -> None:
-        """Kill a server or process with everything below it, if it runs, and start it again."""
-        member = self.everything()[name]
-        member.kill()
-        member.start()
+        """Kill a server or process and its descendants, if it runs, and start it again."""
+        server = self.everything()[name]
+        server.kill()
+        server.start()
 
-    def token(self, user_id: str, **told: Any) -> str:
-        """Get a token from the running issuer; `told` are `email`, `role` and other members of its `POST /token`."""
-        return token_from(self.issuer.url(), user_id, **told)
+    def token(self, user_id: str, **claims: Any) -> str:
+        """Get a token from the running issuer; `claims` are `email`, `role` and other members of its `POST /token`."""
+        return token_from(self.issuer.url(), user_id, **claims)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -192,13 +193,13 @@ class LocalStack:
         key_file = self.directory / "secrets" / "service"
         kept_secret(key_file)
         self.issuer.take_port()
-        told = {
+        options = {
             "--service": self.base_url,
             "--issuer": self.issuer.url(),
             "--service-key": str(key_file),
             "--changes": str(self.sync.directory / "changes.json"),
         }
-        return [word for pair in told.items() for word in pair]
+        return [argument for option in options.items() for argument in option]
 
     def _contract_variables(self) -> dict[str, str]:
         for server in self._all_servers().values():
@@ -225,7 +226,7 @@ class LocalStack:
     def _start_processes(self) -> None:
         commands = read_procfile(self._project / "Procfile")
         environment = self._process_environment()
-        made = {
+        processes = {
             name: ServiceProcess(
                 name,
                 self.directory / "processes" / name,
@@ -235,24 +236,24 @@ class LocalStack:
             )
             for name, command in commands.items()
         }
-        for name, process in made.items():
+        for name, process in processes.items():
             process.log_file = self.log_file(name)
-        release = made.pop(RELEASE, None)
+        release = processes.pop(RELEASE, None)
         if release:
             release.run_to_end()
-        self.processes = made
-        for process in made.values():
+        self.processes = processes
+        for process in processes.values():
             process.launch()
 
     def _process_environment(self) -> dict[str, str]:
-        """Give our own environment with this Python's programs first on PATH, and the variables of the service."""
-        inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        """Return this process's environment, with this Python's programs first on PATH, and the service's variables."""
+        inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         metrics_port = str(ports.remembered_port(self.directory / "worker-metrics-port"))
         return {**inherited, "WORKER_METRICS_PORT": metrics_port, **self.env, "PATH": path}
 
     def _write_state(self) -> None:
-        """Tell other programs where everything is: `stack.json`, and `env` for shells."""
+        """Write the addresses and variables for other programs: `stack.json`, and `env` for shells."""
         state = {
             "pid": os.getpid(),
             "web": self.base_url,

@@ -1,4 +1,4 @@
-"""What the local stack writes down for other programs and for its next start."""
+"""The files that the local stack writes for other programs and for its next start."""
 
 import json
 import os
@@ -16,15 +16,15 @@ class NotRunning(RuntimeError):
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner reads, so that nobody ever sees half of it."""
+    """Write a file that only its owner may read. It is replaced as a whole: no reader sees an unfinished file."""
     unfinished = file.with_name(f"{file.name}.new")
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
-        opened.write(text)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
+        output.write(text)
     unfinished.replace(file)
 
 
 def kept_secret(file: Path) -> str:
-    """Read a secret of 48 hexadecimal digits, made at random when the file does not exist."""
+    """Return the secret in a file, 48 hexadecimal digits; create it at random if the file does not exist."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(file, secrets.token_hex(24))
@@ -32,10 +32,10 @@ def kept_secret(file: Path) -> str:
 
 
 def read_state(directory: Path) -> dict[str, Any]:
-    """Read where everything of a running stack is.
+    """Return the addresses and variables of the stack that runs in a directory, as `stack.json` contains them.
 
     Raises:
-        NotRunning: there is none.
+        NotRunning: no stack runs there.
     """
     try:
         state: dict[str, Any] = json.loads((directory / STATE).read_text(encoding="utf-8"))
@@ -44,19 +44,20 @@ def read_state(directory: Path) -> dict[str, Any]:
     return state
 
 
-def token_from(issuer: str, user_id: str, **told: Any) -> str:
+def token_from(issuer: str, user_id: str, **claims: Any) -> str:
     """Get a token from a development issuer.
 
     Args:
-        issuer: Its base address.
-        told: `email`, `emailVerified`, `name`, `role`, `expiresInSeconds`; what is `None` is left out.
+        issuer: The issuer's base address.
+        user_id: The user's id, the claim `sub`.
+        claims: `email`, `emailVerified`, `name`, `role`, `expiresInSeconds`; those that are `None` are left out.
 
     Raises:
-        ValueError: the issuer refused.
-        OSError: nobody answers there.
+        ValueError: the issuer refused the request.
+        OSError: no issuer answers there.
     """
-    asked = {"sub": user_id, **{name: value for name, value in told.items() if value is not None}}
-    reply = call("POST", f"{issuer}/token", body=asked)
+    body = {"sub": user_id, **{name: value for name, value in claims.items() if value is not None}}
+    reply = call("POST", f"{issuer}/token", body=body)
     answer = reply.json()
     if "token" not in answer:
         raise ValueError(answer.get("detail", reply.text))

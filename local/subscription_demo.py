@@ -1,4 +1,4 @@
-"""A subscription's life, over HTTP: activated, renewed, paused when the credits run out, topped up, activated again."""
+"""A demonstration subscription: activated, renewed, paused when the credits run out, topped up, activated again."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,12 +16,12 @@ from local.customer import Customer, DemoFailed, price_of, wait_for
 
 
 class SubscriptionDemo:
-    """A new user who subscribes to Cloud Sync, and whose months take less than a second.
+    """A new user who subscribes to Cloud Sync; months pass in less than a second because dates are moved back.
 
     Args:
-        environment: The variables of the contract, as the service has them.
-        database: The database of the same service.
-        console: Where each step is told.
+        environment: The service's environment variables.
+        database: The service's database.
+        console: Where each step is printed.
     """
 
     def __init__(self, environment: Mapping[str, str], database: Database, console: Console) -> None:
@@ -29,73 +29,74 @@ class SubscriptionDemo:
         self._database = database
         self._console = console
         self._run_url = f"{environment['BASE_URL']}/api/v1/internal/sync/charge-recurring"
-        self._service = {"X-Service-Key": environment["MANA_SERVICE_KEY"]}
+        self._service_headers = {"X-Service-Key": environment["MANA_SERVICE_KEY"]}
 
     def run(self) -> None:
-        """Live through it, a line for each step.
+        """Do all steps and print a line for each.
 
         Raises:
-            DemoFailed: a step was answered otherwise than it should be.
+            DemoFailed: the service answered a step with an error, or a step had the wrong result.
         """
         self._top_up()
         self._activate("activated")
         self._renew()
         self._renew()
-        self._run_dry()
+        self._pause()
         self._top_up()
         self._activate("reactivated")
 
     def _top_up(self) -> None:
         package = self._customer.get("/credits/packages")[0]
-        ordered = self._customer.post("/credits/purchase", {"packageId": package["id"]})
-        self._customer.pay(ordered["clientSecret"])
-        done = self._customer.completed(ordered["purchaseId"])
-        self._tell("topped up", f"{done['credits']} credits for {price_of(done['priceEuroCents'])} at the local Stripe")
+        order = self._customer.post("/credits/purchase", {"packageId": package["id"]})
+        self._customer.pay(order["clientSecret"])
+        purchase = self._customer.completed(order["purchaseId"])
+        price = price_of(purchase["priceEuroCents"])
+        self._print_step("topped up", f"{purchase['credits']} credits for {price} at the local Stripe")
 
     def _activate(self, step: str) -> None:
         activated = self._customer.post("/sync/activate", {"interval": "monthly"})
-        self._tell(step, f"{activated['amountCharged']} credits charged")
+        self._print_step(step, f"{activated['amountCharged']} credits charged")
 
     def _renew(self) -> None:
         due_at = self._let_a_month_pass()
         if not self._status()["active"]:
             raise DemoFailed("sync was paused, though the balance covered the charge")
-        self._tell("renewed", f"dates moved a month back, due {due_at:%Y-%m-%d}: charged")
+        self._print_step("renewed", f"dates moved a month back, due {due_at:%Y-%m-%d}: charged")
 
-    def _run_dry(self) -> None:
+    def _pause(self) -> None:
         due_at = self._let_a_month_pass()
         if not self._status()["pausedAt"]:
             raise DemoFailed("sync was not paused, though the balance did not cover the charge")
-        self._tell("paused", f"dates moved a month back, due {due_at:%Y-%m-%d}: too few credits")
+        self._print_step("paused", f"dates moved a month back, due {due_at:%Y-%m-%d}: too few credits")
 
     def _let_a_month_pass(self) -> datetime:
-        """Move the subscription a month back in time, and wait until it is renewed; returns when that was due.
+        """Move the subscription's dates a month back, wait for the renewal, and return when it was due.
 
-        The ends of periods are counted from the anchor, so both dates are moved together.
+        The ends of the periods are computed from the anchor, so both dates are moved.
         """
         now, user_id, month = datetime.now(UTC), UserId(self._customer.user_id), relativedelta(months=1)
         with self._database.begin() as store:
-            held = subscriptions.lock(store, user_id)
-            if held is None or held.anchor_at is None or held.next_charge_at is None:
-                raise DemoFailed("there is no active subscription to move in time")
-            due_at = held.next_charge_at - month
-            subscriptions.change(store, user_id, now=now, anchor_at=held.anchor_at - month, next_charge_at=due_at)
-        # The scheduler would see to it within a minute; a run that is asked for does it now.
-        call("POST", self._run_url, headers=self._service)
-        wait_for("the renewal", lambda: self._status()["nextChargeAt"], lambda at: not at or _moment(at) > now)
+            subscription = subscriptions.lock(store, user_id)
+            if subscription is None or subscription.anchor_at is None or subscription.next_charge_at is None:
+                raise DemoFailed("there is no active subscription whose dates could be moved")
+            anchor_at, due_at = subscription.anchor_at - month, subscription.next_charge_at - month
+            subscriptions.change(store, user_id, now=now, anchor_at=anchor_at, next_charge_at=due_at)
+        # The scheduler would renew it within a minute; this request renews it now.
+        call("POST", self._run_url, headers=self._service_headers)
+        wait_for("the renewal", lambda: self._status()["nextChargeAt"], lambda at: not at or _time_of(at) > now)
         return due_at
 
     def _status(self) -> Any:
         return self._customer.get("/sync/status")
 
-    def _tell(self, step: str, what: str) -> None:
+    def _print_step(self, step: str, result: str) -> None:
         next_at = self._status()["nextChargeAt"]
-        coming = f"next charge {_moment(next_at):%Y-%m-%d}" if next_at else "no next charge"
+        next_charge = f"next charge {_time_of(next_at):%Y-%m-%d}" if next_at else "no next charge"
         self._console.print(
-            f"  [green]✓[/] [bold]{step:<12}[/] {what:<59} balance {self._customer.balance:>3}, {coming}",
+            f"  [green]✓[/] [bold]{step:<12}[/] {result:<59} balance {self._customer.balance:>3}, {next_charge}",
             highlight=False,
         )
 
 
-def _moment(instant: str) -> datetime:
+def _time_of(instant: str) -> datetime:
     return datetime.fromisoformat(instant)

@@ -1,11 +1,12 @@
-"""Become another program that dies with the process that asked for it.
+"""Run a program that ends when the process that started it ends.
 
-Run as a script, by path, so that it starts fast and needs nothing but the standard library:
+A tether is this tie between a program and its parent process: when the parent ends, however it ends, the kernel ends
+the program. This file runs as a script, by its path, so that it starts fast and needs only the standard library:
 
     python -I -S tether.py PARENT_PID DEATH_SIGNAL UID:GID|- PROGRAM ARGUMENTS…
 
-On Linux it arranges that the kernel sends DEATH_SIGNAL when the parent is gone. It gives up root for UID:GID where
-asked, and then replaces itself by PROGRAM, so that the process id stays the same.
+On Linux it asks the kernel to send DEATH_SIGNAL when the parent has ended. If UID:GID is given, it changes from root to
+that user and group. Then it replaces itself by PROGRAM, so that the process id stays the same.
 """
 
 import ctypes
@@ -17,7 +18,7 @@ CAPABILITY_VERSION_3, CAP_DAC_OVERRIDE = 0x20080522, 1
 
 
 def tie_to_parent(parent_pid: int, death_signal: int) -> None:
-    """Ask the kernel to send `death_signal` to this process when `parent_pid` ends; leave at once if it already has."""
+    """Ask the kernel to send `death_signal` to this process when `parent_pid` ends; exit at once if it has ended."""
     if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
@@ -26,10 +27,9 @@ def tie_to_parent(parent_pid: int, death_signal: int) -> None:
 
 
 def leave_root(uid: int, gid: int) -> None:
-    """Become another user, keeping only (where Linux allows it) the right to pass through directories of root.
+    """Change from root to another user, who may (where Linux allows it) still enter the directories of root.
 
-    The project may live below a directory that only root may enter, such as /root; PostgreSQL only asks not to *be*
-    root.
+    The project may be below a directory that only root may enter, such as /root; PostgreSQL only refuses to *be* root.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
@@ -37,14 +37,14 @@ def leave_root(uid: int, gid: int) -> None:
     os.setgid(gid)
     os.setuid(uid)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    kept = 1 << CAP_DAC_OVERRIDE
-    sets = (ctypes.c_uint32 * 6)(kept, kept, kept, 0, 0, 0)
-    if libc.capset(header, sets) == 0:
+    capability = 1 << CAP_DAC_OVERRIDE
+    capability_sets = (ctypes.c_uint32 * 6)(capability, capability, capability, 0, 0, 0)
+    if libc.capset(header, capability_sets) == 0:
         libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
 
 
 def main(arguments: list[str]) -> None:
-    """Tie, change the user where asked, and become the program."""
+    """Change the user if one is given, tie this process to its parent, and replace it by the program."""
     parent_pid, death_signal, user, *command = arguments
     if user != "-":
         uid, _, gid = user.partition(":")

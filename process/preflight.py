@@ -1,6 +1,6 @@
-"""Look before the start: `python -m process.preflight && …`. Ends with a message when a process could only do harm.
+"""Check before the start: `python -m process.preflight && …`. Ends with a message when a process must not start.
 
-A database that is away is no reason: it may come, and until then requests are answered 503.
+An unreachable database is no such reason: it may come back, and until then requests are answered 503.
 """
 
 import sys

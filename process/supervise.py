@@ -1,11 +1,11 @@
 """Keep a program running: `python -m process.supervise PROGRAM ARGUMENTS…`.
 
-Restarts the program whenever it ends by itself. A SIGTERM, SIGINT or SIGHUP is forwarded to it; then its end is ours,
-with its exit status. It stays in our process group, so that whoever ends the group ends both. Each start gets an empty
+Restarts the program whenever it ends by itself. A SIGTERM, SIGINT or SIGHUP is forwarded to it; then we end with it,
+with its exit status. It stays in our process group, so that a signal to the group ends both. Each start gets an empty
 directory of its own in `PROMETHEUS_MULTIPROC_DIR`, so that the metrics of dead processes do not pile up.
 
 On Linux the program gets SIGTERM when we die, and orphans it leaves behind are killed before the next start: the
-children of a server that was killed would else hold its port.
+children of a server that was killed would otherwise hold its port.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ ON_LINUX = sys.platform.startswith("linux")
 
 
 def keep(command: list[str]) -> int:
-    """Run the program again and again until we are asked to end; give our exit status."""
+    """Run the program again and again until we are asked to end; return our exit status."""
     backoff_s = BACKOFF_FIRST_S
     while True:
         started = time.monotonic()
@@ -44,7 +44,7 @@ def keep(command: list[str]) -> int:
 
 
 def run_once(command: list[str]) -> tuple[int, bool]:
-    """Run the program to its end; give its exit status as a shell would, and whether we were asked to end."""
+    """Run the program to its end; return its exit status as a shell would, and whether we were asked to end."""
     metrics = tempfile.mkdtemp(prefix="metrics-")
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": metrics}
     setup = functools.partial(become_child, os.getpid())
@@ -108,14 +108,14 @@ def kill_orphans() -> None:
 
 def children() -> list[int]:
     """List our child processes (none where the system has no /proc)."""
-    found = []
+    pids = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # "pid (name) state ppid …": the name may hold blanks and brackets.
             parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
             if int(parent) == os.getpid():
-                found.append(int(stat.parent.name))
-    return found
+                pids.append(int(stat.parent.name))
+    return pids
 
 
 def log(event: str, **facts: object) -> None:

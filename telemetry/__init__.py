@@ -1,1 +1,1 @@
-"""What a process tells those who watch it: logs and metrics."""
+"""Telemetry: logs and metrics."""

@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line on standard error, with the request id that follows a request into its job.
+"""Logs: one JSON object per line on standard error, with the request id, which a job has too.
 
 No secret, token, gift code or e-mail address is ever logged: events carry ids, codes and counts.
 """

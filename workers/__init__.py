@@ -1,1 +1,1 @@
-"""Jobs: everything slow, retried, scheduled, or outside this machine."""
+"""The workers: they do all that is slow, retried, scheduled, or outside this machine."""

@@ -11,8 +11,8 @@ from periodiq import PeriodiqMiddleware
 def worker_broker(redis_url: str, *, extra: Sequence[Middleware] = ()) -> RedisBroker:
     """Make the broker of a worker or scheduler process.
 
-    No Retries middleware: pauses and retries are kept in PostgreSQL. Maintenance is made frequent and the heartbeat
-    short, so that messages of a worker that died are taken over within seconds.
+    No Retries middleware: pauses and retries are kept in PostgreSQL. Maintenance is frequent and the heartbeat short,
+    so that messages of a worker that died are taken over within seconds.
     """
     client = redis.Redis.from_url(redis_url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=30)
     middleware = [AgeLimit(), TimeLimit(), ShutdownNotifications(), PeriodiqMiddleware(skip_delay=30), *extra]

@@ -1,7 +1,7 @@
-"""Doing a job: start it, let its handler act, write effect and end in one commit.
+"""Doing a job: start it, let its handler act, write its effect and its end in one commit.
 
 A crash at any point leaves a pending job: before the last commit nothing has happened in the database, after it
-everything has. The lease runs out, the sweeper rings, another worker starts it again.
+everything has. Then the lease runs out, the sweeper rings, and another worker starts the job again.
 """
 
 import os
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 
 def run_jobs(job_ids: Iterable[UUID], parts: WorkerParts) -> None:
-    """Do the jobs: those of kinds that can in one transaction, the others and what failed there each by itself."""
+    """Do the jobs: many in one transaction where their kind allows it, each alone otherwise or if that failed."""
     waiting = list(job_ids)
     if len(waiting) > 1:
         waiting = _run_together(waiting, parts)
@@ -50,7 +50,7 @@ def run_jobs(job_ids: Iterable[UUID], parts: WorkerParts) -> None:
 
 
 def run_job(job_id: UUID, parts: WorkerParts) -> None:
-    """Do one job, if it is there to be done. Whatever goes wrong is written down and tried again later."""
+    """Do one job, if it is due. An error is written down, and the job is attempted again later."""
     try:
         with parts.database.begin() as store:
             job = start(store, job_id, token=new_id())
@@ -62,7 +62,7 @@ def run_job(job_id: UUID, parts: WorkerParts) -> None:
 
 
 def _run_together(job_ids: Sequence[UUID], parts: WorkerParts) -> list[UUID]:
-    """Do what can be done together, and what failed together alone; returns the jobs nobody has started yet."""
+    """Do together what can be, and alone what failed together; returns the jobs that are not started yet."""
     token = new_id()
     try:
         with parts.database.begin() as store:
@@ -89,7 +89,7 @@ def _finish_together(
     try:
         with parts.database.begin() as store:
             alone = finish_together(store, jobs, handler(parts), token=token)
-    except Exception as error:  # noqa: BLE001 - whose fault it was shows when each is done alone
+    except Exception as error:  # noqa: BLE001 - which job failed shows when each is done alone
         log.warning("jobs_failed_together", kind=kind.name, jobs=len(jobs), error=type(error).__name__)
         return {job.id for job in jobs}
     took = time.perf_counter() - began
@@ -100,9 +100,9 @@ def _finish_together(
 
 def _do(job: Job, parts: WorkerParts) -> None:
     """Do a job that was started."""
-    known = {"job_id": str(job.id), "kind": job.kind.name, "request_id": job.request_id}
+    context = {"job_id": str(job.id), "kind": job.kind.name, "request_id": job.request_id}
     try:
-        with structlog.contextvars.bound_contextvars(**known), metrics.timed(job.kind.name) as outcome:
+        with structlog.contextvars.bound_contextvars(**context), metrics.timed(job.kind.name) as outcome:
             outcome.name = _act(job, parts)
     except (Busy, Unavailable) as error:
         _leave(job.id, error)
@@ -118,7 +118,7 @@ def _act(job: Job, parts: WorkerParts) -> str:
     try:
         write = HANDLERS[job.kind](job, parts)
         with parts.database.begin() as store:
-            ours = finish(store, job, write)
+            is_written = finish(store, job, write)
     except Unfinished as unfinished:
         with parts.database.begin() as store:
             postpone(store, job, pause=timedelta(seconds=unfinished.pause_s))
@@ -133,19 +133,19 @@ def _act(job: Job, parts: WorkerParts) -> str:
     except Exception as error:  # noqa: BLE001 - the outermost frame of a job
         _write_failure(job, error, parts)
         return "failed"
-    log.info("job_done" if ours else "job_lease_lost")
-    return "done" if ours else "lease_lost"
+    log.info("job_done" if is_written else "job_lease_lost")
+    return "done" if is_written else "lease_lost"
 
 
 def _write_failure(job: Job, error: Exception, parts: WorkerParts) -> None:
     final = isinstance(error, FinalError | Parked)
-    met = Failure(
+    failure = Failure(
         worker=f"{socket.gethostname()}:{os.getpid()}",
         error_class=type(error).__name__,
         message=str(error)[:1_000],
         traceback="".join(traceback.format_exception(error))[-TRACEBACK_MAX:],
         final=final,
     )
-    log.warning("job_failed", error=met.error_class, attempt=job.attempts + 1, final=final)
+    log.warning("job_failed", error=failure.error_class, attempt=job.attempts + 1, final=final)
     with parts.database.begin() as store:
-        fail(store, job, met)
+        fail(store, job, failure)

@@ -7,6 +7,7 @@ import dramatiq
 from periodiq import cron
 
 import settings
+import workers.handlers  # noqa: F401 - registers the handlers
 from domain.rules.jobs import Queue
 from gateways.bell import actor_name
 from process.parts import worker_parts
@@ -18,10 +19,10 @@ from workers.schedule import record_due, watch_sync
 from workers.sweeper import Sweeper
 
 TIME_LIMIT_MS = 600_000
-"""After this a message is given up; its jobs are still pending and are rung for again."""
+"""After this a message is abandoned; its jobs are still pending, and the sweeper rings for them."""
 
 PRIORITIES: Final = {Queue.DEFAULT: 0, Queue.RENEWALS: 10, Queue.NOTIFY: 20}
-"""Which message of those at hand a free thread takes first, smallest first: a wave of renewals delays no purchase."""
+"""Which message a free thread takes first, smallest number first: a wave of renewals delays no purchase."""
 
 configure_logging()
 broker = worker_broker(settings.load().redis_url, extra=[Sweeper(), MetricsServer()])
@@ -45,6 +46,6 @@ for queue in Queue:
 
 @dramatiq.actor(queue_name=Queue.DEFAULT.value, periodic=cron("* * * * *"), broker=broker)
 def tick() -> None:
-    """Look what the schedule asks for now. Any number of ticks in a minute record the same jobs once."""
+    """Record the scheduled jobs of now. Any number of ticks in a minute record the same jobs once."""
     record_due(worker_parts())
     watch_sync(worker_parts())

@@ -1,4 +1,4 @@
-"""Where Prometheus reads what workers count."""
+"""Where Prometheus reads the metrics of the workers."""
 
 import signal
 from collections.abc import Callable

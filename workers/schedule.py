@@ -1,4 +1,4 @@
-"""What is done by the clock. A tick each minute records the jobs of the current period; their keys make them unique."""
+"""Scheduled work. A tick each minute records the jobs of the current period; their keys make them unique."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -16,20 +16,20 @@ from workers.sweeper import sweep
 def record_due(parts: WorkerParts) -> list[Job]:
     """Record this period's jobs, ring for them, and sweep; returns the jobs that are new."""
     now = datetime.now(UTC)
-    wanted = [
+    new = [
         NewJob(kind=kind, key=f"{kind.name}:{_period(now, kind.every):%Y-%m-%dT%H:%MZ}", payload=kind.payload())
         for kind in KINDS.values()
         if kind.every is not None
     ]
     with parts.database.begin() as store:
-        fresh = record_all(store, wanted)
+        fresh = record_all(store, new)
     parts.bell.ring(*fresh)
     sweep(parts)
     return fresh
 
 
 def watch_sync(parts: WorkerParts) -> None:
-    """Look once at all subscriptions that have something coming: renewals, users who can pay again, charges ahead."""
+    """Record jobs for subscriptions: renewals that are due, resumptions, and notices about charges not covered."""
     record_renewals(parts, now=datetime.now(UTC))
     _record_resumptions(parts)
     if parts.notifier is not None:
@@ -37,7 +37,7 @@ def watch_sync(parts: WorkerParts) -> None:
 
 
 def record_renewals(parts: WorkerParts, *, now: datetime) -> list[UUID]:
-    """Record what is due, a page in a transaction, and ring for each page at once; returns the jobs that are new."""
+    """Record due renewals, a page in a transaction, and ring for each page at once; returns the jobs that are new."""
     recorded: list[UUID] = []
     page = DuePage(recorded=(), last=None)
     while True:
@@ -58,10 +58,10 @@ def _record_resumptions(parts: WorkerParts) -> None:
 
 
 def _record_low_balances(parts: WorkerParts, *, now: datetime) -> None:
-    looked_at = BATCH
-    while looked_at == BATCH:
+    checked = BATCH
+    while checked == BATCH:
         with parts.database.begin() as store:
-            looked_at, recorded = look_ahead(store, now=now)
+            checked, recorded = look_ahead(store, now=now)
         parts.bell.ring_ids({Queue.NOTIFY: recorded})
 
 

@@ -1,4 +1,4 @@
-"""The sweeper: a thread in each worker process that rings again for jobs whose bell nobody has heard."""
+"""The sweeper: a thread in each worker process that rings again for due jobs that no worker has started."""
 
 import threading
 from typing import Final
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 def sweep(parts: WorkerParts) -> int:
-    """Ring again for a batch of due jobs that nobody started; returns how many."""
+    """Ring again for a batch of due jobs that no worker has started; returns how many."""
     with parts.database.begin() as store:
         silent = take_silent(store, most=BATCH)
     parts.bell.ring_ids(silent)
@@ -45,7 +45,7 @@ class Sweeper(Middleware):
                 rung = sweep(worker_parts())
             except (Busy, Unavailable) as error:
                 log.warning("sweep_failed", error=type(error).__name__)
-            except Exception:  # the outermost frame: a sweeper that dies takes the promise with it
+            except Exception:  # the outermost frame: without its sweeper a lost ring would leave a job pending
                 log.exception("sweep_failed")
             else:
                 if rung:

@@ -1,1 +1,1 @@
-"""One business act = one function = one transaction handed in."""
+"""Business acts: each is one function, in the transaction that its caller opened."""

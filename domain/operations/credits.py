@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.ids import new_id
-from domain.rules.idempotency import ClientKey
+from domain.rules.idempotency import ClientKey, movement_keys
 from domain.rules.ledger import (
     BalanceRow,
     Movement,
@@ -24,7 +24,7 @@ def usage(
     metadata: Mapping[str, Any] | None,
     key: ClientKey | None,
 ) -> Movement:
-    """Tell how credits move that a user spends, once per key.
+    """Describe the movement of credits that a user spends, once per key.
 
     Args:
         amount: Credits to take, 1 to `AMOUNT_MAX`.
@@ -38,7 +38,7 @@ def usage(
         counterparty=f"app:{app_id}",
         description=description,
         metadata=metadata,
-        **_keyed(key),
+        **movement_keys(key, natural=f"once:{new_id()}"),
     )
 
 
@@ -51,7 +51,7 @@ def refund(
     metadata: Mapping[str, Any] | None,
     key: ClientKey | None,
 ) -> Movement:
-    """Tell how credits move that an app gives back, once per key.
+    """Describe the movement of credits that an app gives back, once per key.
 
     Args:
         amount: Credits to give, 1 to `AMOUNT_MAX`.
@@ -64,7 +64,7 @@ def refund(
         counterparty=f"app:{app_id}",
         description=description,
         metadata=metadata,
-        **_keyed(key),
+        **movement_keys(key, natural=f"once:{new_id()}"),
     )
 
 
@@ -72,10 +72,3 @@ def init(store: Store, *, user_id: UserId, now: datetime) -> BalanceRow:
     """Make sure that a user has a balance, and read it; repeatable."""
     balances.open_balance(store, user_id, now=now)
     return balances.balance_row(store, user_id)
-
-
-def _keyed(key: ClientKey | None) -> dict[str, Any]:
-    """Give a movement its keys: the client's, or one that never comes again."""
-    if key is None:
-        return {"movement_key": f"once:{new_id()}"}
-    return {"movement_key": key.movement_key, "idempotency_key": key.value, "request_hash": key.request_hash}

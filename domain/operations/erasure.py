@@ -1,4 +1,4 @@
-"""Erasing a person, and keeping the books."""
+"""Erasing a person's data, while the books stay complete."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,16 +13,16 @@ from domain.units import UserId
 def erase_user(
     store: Store, *, user_id: UserId, email: str | None, who: str, why: str, now: datetime
 ) -> Mapping[str, int]:
-    """Take a person's data out of descriptions, metadata, payloads, errors, purchases and gifts.
+    """Blank a person's data in descriptions, metadata, payloads, errors, purchases and gifts.
 
-    Amounts, ids and keys stay, so every invariant holds afterwards. What Stripe keeps is erased there, by its customer.
+    Amounts, ids and keys stay, so every invariant holds afterwards. Stripe's own data is not touched.
 
     Args:
         email: Also blank gifts meant for this address.
 
     Raises:
         BadAddress: `email` is no address.
-        JobStateRefused: jobs of the user are pending or failed, their payloads still needed: nothing is written.
+        JobStateRefused: jobs of the user are pending or failed, so their payloads are still needed; nothing is written.
     """
     counts = dict(users.erase(store, user_id, None if email is None else comparable(email)))
     unended = counts.pop("unended_jobs")

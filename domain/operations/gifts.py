@@ -1,4 +1,4 @@
-"""Gifts: create, redeem, take back, let expire. Each end locks the gift first, then the balance."""
+"""Gifts: create, redeem, take back, let expire. Whatever ends a gift locks the gift first, then the balance."""
 
 import secrets
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from domain.operations.jobs import record
 from domain.rules.addresses import comparable, same_mailbox
 from domain.rules.gift_codes import ALPHABET, RANDOM_LENGTH, with_check
 from domain.rules.gifts import Gift, GiftStatus, NewGift, check_is_active, check_is_not_own
-from domain.rules.idempotency import ClientKey
+from domain.rules.idempotency import ClientKey, job_keys, movement_keys
 from domain.rules.job_kinds import REDEEM, REDEEM_PENDING
 from domain.rules.job_payloads import GiftRedeemed, PendingGiftsRedeemed, RedeemGift, RedeemPendingGifts
 from domain.rules.jobs import NewJob, Recorded
@@ -31,7 +31,7 @@ PENDING_MAX: Final = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Created:
-    """A gift as its creator was first told of it, and whether that was an earlier request."""
+    """A gift as the first answer showed it; `replayed` if an earlier request created it."""
 
     gift: Gift
     replayed: bool
@@ -39,28 +39,28 @@ class Created:
 
 @dataclass(frozen=True, kw_only=True)
 class Cancelled:
-    """The credits that went back to the creator, and whether an earlier request had done it."""
+    """The credits that went back to the creator; `replayed` if an earlier request returned them."""
 
     refunded_credits: Credits
     replayed: bool
 
 
 def create_gift(store: Store, new: NewGift, *, key: ClientKey | None, now: datetime) -> Created:
-    """Take credits from their creator and put them behind a code, once per key.
+    """Take credits from the gift's creator and write the gift with a new code, once per key.
 
     Raises:
-        InsufficientCredits: the creator's balance does not cover them.
+        InsufficientCredits: the creator's balance does not cover the gift.
         KeyReused: the key came before, with another request.
         BadAddress: `target_email` is not one.
     """
     target_address = None if new.target_email is None else comparable(new.target_email)
     gift_id = new_id()
-    taken = ledger.append(store, _taking(gift_id, new, key), now=now)
-    if not taken.replayed:
+    debited = ledger.append(store, _debit(gift_id, new, key), now=now)
+    if not debited.replayed:
         gift = rows.add(store, gift_id, new, code=_new_code(), target_address=target_address, now=now)
         return Created(gift=gift, replayed=False)
-    gift = _existing(rows.by_id(store, _gift_of(taken.transaction)))
-    # The first answer told of the gift as it was made; all but its state is as it was then.
+    gift = _existing(rows.by_id(store, _gift_of(debited.transaction)))
+    # A repeated request gets the first answer again. Only the gift's state may have changed since.
     first = replace(gift, status=GiftStatus.ACTIVE, redeemed=0, updated_at=gift.created_at)
     return Created(gift=first, replayed=True)
 
@@ -77,7 +77,7 @@ def redeem_later(
 ) -> Recorded[RedeemGift, GiftRedeemed]:
     """Record the job that redeems a gift, once per gift and user, or per client's key.
 
-    Who may redeem a gift never changes, so that is decided here; whether it still waits is decided by the job.
+    Who may redeem a gift never changes, so that is checked here; whether it is still active is checked by the job.
 
     Args:
         email: The user's verified e-mail address, if there is one. It is not recorded.
@@ -93,10 +93,9 @@ def redeem_later(
         raise GiftNotForYou
     new = NewJob(
         kind=REDEEM,
-        key=key.job_key(user_id) if key else f"redeem:{gift.id}:{user_id}",
         payload=RedeemGift(user_id=user_id, gift_id=gift.id, source_app_id=source_app_id),
-        request_hash=key.request_hash if key else None,
         request_id=request_id,
+        **job_keys(key, user_id=user_id, natural=f"redeem:{gift.id}:{user_id}"),
     )
     return record(store, new)
 
@@ -105,10 +104,10 @@ def redeem(store: Store, *, gift_id: UUID, user_id: UserId, source_app_id: str |
     """Give a gift's credits to a user, once.
 
     Returns:
-        What the user is told. One who has redeemed this gift before is told the same again.
+        The answer for the user; the same again if the user has redeemed this gift before.
 
     Raises:
-        GiftDepleted, GiftExpired, GiftCancelled: it no longer waits.
+        GiftDepleted, GiftExpired, GiftCancelled: it is no longer active.
     """
     gift = _existing(rows.lock(store, gift_id))
     earlier = rows.redemption_of(store, gift.id) if gift.status is GiftStatus.DEPLETED else None
@@ -116,12 +115,12 @@ def redeem(store: Store, *, gift_id: UUID, user_id: UserId, source_app_id: str |
         return _redeemed(gift, ledger.get(store, earlier.transaction_id))
     check_is_not_own(gift, user_id)
     check_is_active(gift, now)
-    given = ledger.append(store, _giving(gift, user_id, source_app_id), now=now).transaction
+    credited = ledger.append(store, _credit(gift, user_id, source_app_id), now=now).transaction
     rows.end(store, gift.id, GiftStatus.DEPLETED, now=now)
     rows.add_redemption(
-        store, gift, user_id=user_id, transaction_id=given.id, source_app_id=source_app_id, now=given.created_at
+        store, gift, user_id=user_id, transaction_id=credited.id, source_app_id=source_app_id, now=credited.created_at
     )
-    return _redeemed(gift, given)
+    return _redeemed(gift, credited)
 
 
 def redeem_pending_later(
@@ -133,29 +132,28 @@ def redeem_pending_later(
         BadAddress: `email` is not one.
         KeyReused: the key came before, with another request.
     """
-    waiting = rows.active_for(store, comparable(email), not_from=user_id, now=now, most=PENDING_MAX)
+    gift_ids = rows.active_for(store, comparable(email), not_from=user_id, now=now, most=PENDING_MAX)
     new = NewJob(
         kind=REDEEM_PENDING,
-        key=key.job_key(user_id) if key else f"redeem-pending:{new_id()}",
-        payload=RedeemPendingGifts(user_id=user_id, gift_ids=tuple(waiting)),
-        request_hash=key.request_hash if key else None,
+        payload=RedeemPendingGifts(user_id=user_id, gift_ids=tuple(gift_ids)),
         request_id=request_id,
+        **job_keys(key, user_id=user_id, natural=f"redeem-pending:{new_id()}"),
     )
     return record(store, new)
 
 
 def pending_redeemed(reader: Reader, *, gift_ids: Sequence[UUID], user_id: UserId) -> PendingGiftsRedeemed:
-    """Tell which of the gifts that waited for a user are the user's now. Read, not remembered: exact after a crash."""
+    """Count those of these gifts that a user has redeemed. Read from the database: exact after a crash."""
     count, total = rows.redeemed_among(reader, gift_ids, user_id)
     return PendingGiftsRedeemed(redeemed=count, total_credits=total)
 
 
 def cancel(store: Store, *, gift_id: UUID, creator_id: UserId, key: ClientKey | None, now: datetime) -> Cancelled:
-    """Take a gift back: its credits return to its creator.
+    """Cancel a gift: its credits go back to its creator.
 
     Raises:
         NotFound: there is no such gift, or it is not the creator's.
-        GiftDepleted, GiftExpired, GiftCancelled: it no longer waits.
+        GiftDepleted, GiftExpired, GiftCancelled: it is no longer active.
         KeyReused: the key came before, with another request.
     """
     gift = rows.lock(store, gift_id)
@@ -171,7 +169,7 @@ def cancel(store: Store, *, gift_id: UUID, creator_id: UserId, key: ClientKey | 
 
 
 def expire(store: Store, *, gift_id: UUID, now: datetime) -> bool:
-    """Return the credits of a gift whose time is over to its creator; False if it has ended otherwise meanwhile."""
+    """Return the credits of a gift whose time is over to its creator; `False` if it has ended otherwise."""
     gift = rows.lock(store, gift_id)
     if gift is None or gift.status is not GiftStatus.ACTIVE or gift.expires_at > now:
         return False
@@ -184,7 +182,7 @@ def _new_code() -> str:
     return with_check("".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH)))
 
 
-def _taking(gift_id: UUID, new: NewGift, key: ClientKey | None) -> Movement:
+def _debit(gift_id: UUID, new: NewGift, key: ClientKey | None) -> Movement:
     return Movement(
         user_id=new.creator_id,
         type=TransactionType.GIFT,
@@ -192,13 +190,11 @@ def _taking(gift_id: UUID, new: NewGift, key: ClientKey | None) -> Movement:
         app_id=new.source_app_id or GIFTS_APP,
         counterparty=f"gift:{gift_id}",
         description="Gift created",
-        movement_key=key.movement_key if key else f"gift:{gift_id}:create",
-        idempotency_key=key.value if key else None,
-        request_hash=key.request_hash if key else None,
+        **movement_keys(key, natural=f"gift:{gift_id}:create"),
     )
 
 
-def _giving(gift: Gift, user_id: UserId, source_app_id: str | None) -> Movement:
+def _credit(gift: Gift, user_id: UserId, source_app_id: str | None) -> Movement:
     return Movement(
         user_id=user_id,
         type=TransactionType.GIFT,
@@ -218,19 +214,17 @@ def _return(store: Store, gift: Gift, description: str, *, key: ClientKey | None
         app_id=gift.source_app_id or GIFTS_APP,
         counterparty=f"gift:{gift.id}",
         description=description,
-        movement_key=key.movement_key if key else f"gift:{gift.id}:return",
-        idempotency_key=key.value if key else None,
-        request_hash=key.request_hash if key else None,
+        **movement_keys(key, natural=f"gift:{gift.id}:return"),
     )
     return ledger.append(store, movement, now=now)
 
 
-def _redeemed(gift: Gift, given: Transaction) -> GiftRedeemed:
+def _redeemed(gift: Gift, credited: Transaction) -> GiftRedeemed:
     return GiftRedeemed(
         success=True,
         credits=gift.total_credits,
         credits_received=gift.total_credits,
-        new_balance=given.balance_after,
+        new_balance=credited.balance_after,
         message=gift.message,
         creator_name=gift.creator_name,
     )

@@ -1,4 +1,4 @@
-"""Grants: credits that the house gives away, once per user and reference."""
+"""Grants: credits that a user gets for free, once per user and reference."""
 
 from datetime import datetime
 from typing import Final
@@ -20,11 +20,11 @@ def grant(
     description: str | None,
     now: datetime,
 ) -> Appended:
-    """Give a user credits, once per `reference_id`, however many ask at once.
+    """Give a user credits, once per `reference_id`, however many requests come at once.
 
     Args:
         amount: Credits to give, 1 to `AMOUNT_MAX`.
-        reference_id: What the credits are given for; the same one gives the same user nothing again.
+        reference_id: What the credits are given for; a repetition gives the same user no more credits.
 
     Raises:
         KeyReused: the reference was granted before, with another amount.

@@ -1,4 +1,4 @@
-"""Holds: set credits aside, pay with them, give them back. Each end locks the hold first, then the balance."""
+"""Holds: set credits aside, pay with them, give them back. Whatever ends a hold locks it first, then the balance."""
 
 from datetime import datetime
 from typing import Final
@@ -7,7 +7,7 @@ from uuid import UUID
 from domain.errors import NotFound
 from domain.ids import new_id
 from domain.rules.holds import Hold, HoldStatus, amount_to_commit, check_is_open
-from domain.rules.idempotency import ClientKey
+from domain.rules.idempotency import ClientKey, movement_keys
 from domain.rules.ledger import Appended, Movement, TransactionType
 from domain.store import Store, ledger
 from domain.store import holds as rows
@@ -59,16 +59,16 @@ def commit_hold(
     key: ClientKey | None,
     now: datetime,
 ) -> Appended:
-    """Pay with held credits: all go back, what is paid is spent. The rest of a partial commit stays with the user.
+    """Pay with held credits: all of them go back, then what is paid is spent. The rest stays with the user.
 
     Returns:
-        The transaction of the spending.
+        The transaction that spent the credits.
 
     Raises:
         NotFound: there is no such hold.
         HoldEnded, HoldExpired: it is not open.
         HoldExceeded: `amount` is more than is held.
-        InsufficientCredits: a payment was taken back meanwhile, and what is left does not cover `amount`.
+        InsufficientCredits: a takeback took credits meanwhile, and what is left does not cover `amount`.
         KeyReused: the key came before, with another request.
     """
     hold = _locked(store, hold_id)
@@ -78,8 +78,9 @@ def commit_hold(
     check_is_open(hold, now)
     paid = amount_to_commit(hold, amount)
     _release(store, hold, "Reservation committed", key=None, now=now)
-    told = description or hold.reason
-    movement = _movement(hold.id, hold.user_id, TransactionType.USAGE, -paid, told, key=key, natural_key="usage")
+    movement = _movement(
+        hold.id, hold.user_id, TransactionType.USAGE, -paid, description or hold.reason, key=key, natural_key="usage"
+    )
     spent = ledger.append(store, movement, now=now)
     rows.end(store, hold.id, HoldStatus.COMMITTED, committed_amount=paid, now=now)
     return spent
@@ -104,7 +105,7 @@ def release(store: Store, *, hold_id: UUID, key: ClientKey | None, now: datetime
 
 
 def expire(store: Store, *, hold_id: UUID, now: datetime) -> bool:
-    """Give back the credits of a hold whose time is over; False if it has ended otherwise meanwhile."""
+    """Give back the credits of a hold whose time is over; `False` if it has ended otherwise."""
     hold = _locked(store, hold_id)
     if hold.status is not HoldStatus.OPEN or hold.expires_at > now:
         return False
@@ -144,7 +145,5 @@ def _movement(
         app_id=HOLDS_APP,
         counterparty=f"hold:{hold_id}",
         description=description,
-        movement_key=key.movement_key if key else f"hold:{hold_id}:{natural_key}",
-        idempotency_key=key.value if key else None,
-        request_hash=key.request_hash if key else None,
+        **movement_keys(key, natural=f"hold:{hold_id}:{natural_key}"),
     )

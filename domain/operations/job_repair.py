@@ -1,4 +1,4 @@
-"""What operators do with jobs: retry, discard, retry many. Every act is written down in the same transaction."""
+"""What operators do with jobs: retry, discard, retry many. Each act is recorded in the same transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from domain.store import job_repair as rows
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What a run did at once: the jobs it set to pending, how far it is, and whether anything is left for it."""
+    """One step of a run: the jobs it set to pending, the run's progress, and whether the run is over."""
 
     retried: Sequence[Job]
     progress: Progress
@@ -28,11 +28,11 @@ class Step:
 
 
 def retry_job(store: Store, job_id: UUID, *, who: str, why: str, now: datetime) -> Job:
-    """Set a failed or rejected job to pending with fresh budgets; one that rests becomes due now.
+    """Set a failed or rejected job to pending with fresh budgets; a pending job that rests becomes due now.
 
     Raises:
         NotFound: there is no such job.
-        JobStateRefused: it is done or discarded, which is for ever.
+        JobStateRefused: it is done or discarded, which is final.
     """
     job = retry(store, job_id)
     jobs.hurry(store, job.id)
@@ -41,11 +41,11 @@ def retry_job(store: Store, job_id: UUID, *, who: str, why: str, now: datetime) 
 
 
 def discard_job(store: Store, job_id: UUID, *, who: str, why: str, now: datetime) -> Job:
-    """Give a failed or rejected job up for ever.
+    """Discard a failed or rejected job. It can never run again.
 
     Raises:
         NotFound: there is no such job.
-        JobStateRefused: it is still at work, done, or discarded already.
+        JobStateRefused: it is pending, done, or discarded already.
     """
     job = jobs.lock(store, job_id)
     if job is None:
@@ -57,26 +57,26 @@ def discard_job(store: Store, job_id: UUID, *, who: str, why: str, now: datetime
     return jobs.lock_by_key(store, job.key)
 
 
-def retry_all(store: Store, wanted: JobFilter, *, who: str, why: str, now: datetime) -> Job:
-    """Record a run that retries every job that matches and has ended by now.
+def retry_all(store: Store, filters: JobFilter, *, who: str, why: str, now: datetime) -> Job:
+    """Record a run that retries every matching job that has ended by now.
 
     Raises:
-        JobStateRefused: the filter asks for jobs that cannot run again.
+        JobStateRefused: the filter names a state whose jobs cannot run again.
     """
-    filters = retryable(wanted)
+    narrowed = retryable(filters)
     new = NewJob(
         kind=RETRY_ALL,
         key=f"{RETRY_ALL.name}:{new_id()}",
-        payload=RetryJobs(filter=filters, who=who, why=why),
+        payload=RetryJobs(filter=narrowed, who=who, why=why),
     )
     job = record(store, new).job
-    facts = {"filter": filters.conditions()}
+    facts = {"filter": narrowed.conditions()}
     acts.add(store, [Act(act=ActKind.RETRY_ALL, who=who, why=why, at=now, job_id=job.id, facts=facts)])
     return job
 
 
 def retry_some(store: Store, run: Job, *, now: datetime) -> Step:
-    """Retry some more of a run's jobs, unless too many of those before them fail again.
+    """Retry some more of a run's jobs, unless too many of those before have failed again.
 
     Only jobs that ended before the run was recorded are taken, and each leaves that set when it is retried: so a run
     that was killed goes on where it was, and none of its jobs is retried twice.
@@ -85,7 +85,7 @@ def retry_some(store: Store, run: Job, *, now: datetime) -> Step:
     if progress.must_stop:
         return Step(retried=[], progress=progress, is_over=True)
     payload = RETRY_ALL.read_payload(run)
-    # A wave in the making has to be seen through before the run may call itself done.
+    # Where there is no room nothing is looked for, so the run is not over.
     room = progress.room
     to_retry = rows.lock_some(store, payload.filter, ended_before=run.created_at, limit=room) if room else []
     for job in to_retry:
@@ -100,7 +100,7 @@ def retry_some(store: Store, run: Job, *, now: datetime) -> Step:
 
 
 def run_result(reader: Reader, *, run_id: UUID, filters: JobFilter) -> JobsRetried:
-    """Tell what came of a run."""
+    """Summarize a run that is over."""
     progress = acts.progress(reader, run_id)
     return JobsRetried(
         retried=progress.retried,

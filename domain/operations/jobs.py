@@ -60,7 +60,7 @@ def record(store: Store, new: NewJob[P, R]) -> Recorded[P, R]:
 
 
 def record_all(store: Store, new: Sequence[AnyNewJob]) -> list[Job]:
-    """Record the jobs whose keys are new, and return those. Earlier ones are left alone, however they ended."""
+    """Record the jobs whose keys are new, and return those. Earlier ones are left as they are, however they ended."""
     fresh = (rows.insert_new(store, job) for job in new)
     return [job for job in fresh if job is not None]
 
@@ -69,7 +69,7 @@ def start(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
     """Start a job for a worker; the count of starts is committed before the work begins.
 
     Returns:
-        The job, or nothing if there is nothing to do. A job that killed its worker too often is parked here.
+        The job, or `None` if there is nothing to do. A job that killed its worker too often ends `failed` here.
     """
     job = execution.claim(store, job_id, token=token)
     if job is not None and job.starts > STARTS_MAX:
@@ -93,10 +93,10 @@ def finish(store: Store, job: Job, write: Write) -> bool:
 
 
 def start_together(store: Store, job_ids: Sequence[UUID], *, kinds: Sequence[AnyKind], token: UUID) -> list[Job]:
-    """Start the jobs of these kinds that may be done together: those that were never started or tried before.
+    """Start the jobs of these kinds that may be done together: those that were never started before.
 
-    Whatever went wrong with a job may have been its own doing, so from then on it is done alone, and takes no other
-    down with it.
+    A job that failed once may have caused the failure itself: from then on it is done alone, so that it cannot make
+    others fail.
     """
     return execution.claim_fresh(store, job_ids, kinds=kinds, token=token)
 
@@ -105,7 +105,7 @@ def finish_together(store: Store, jobs: Sequence[Job], write: WriteAll, *, token
     """Write the effects of jobs that were started together, and their ends, in one transaction.
 
     Returns:
-        The jobs that are left to be done alone. A job whose lease was lost is not among them: another start has it.
+        The ids of the jobs that must be done alone; none of a job whose lease was lost: another start has it.
     """
     leased = execution.lock_all_leased(store, [job.id for job in jobs], token=token)
     results = write(store, [job for job in jobs if job.id in leased]) if leased else {}
@@ -121,22 +121,22 @@ def postpone(store: Store, job: Job, *, pause: timedelta) -> None:
 
 
 def take_silent(store: Store, *, most: int) -> dict[Queue, list[UUID]]:
-    """Take due jobs whose bell nobody has heard, to ring it again; see `domain.store.job_execution.take_silent`."""
+    """Take due jobs that no worker has started, to ring again; see `domain.store.job_execution.take_silent`."""
     return execution.take_silent(store, most=most)
 
 
 def reject(store: Store, job: Job, refusal: Refusal) -> None:
-    """End a started job with the refusal that its act met. That is an answer, not a failure."""
+    """End a started job with the refusal of its act. That is an answer, not a failure."""
     if _still_ours(store, job):
         execution.end(store, job.id, JobState.REJECTED, problem=problem_of(refusal))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A try that ended in an error.
+    """An attempt that ended in an error.
 
     Attributes:
-        final: Trying again cannot help: the job goes to a person at once.
+        final: Another attempt cannot help: the job waits for a person at once.
     """
 
     worker: str
@@ -146,24 +146,24 @@ class Failure:
     final: bool
 
 
-def fail(store: Store, job: Job, failure_met: Failure) -> None:
-    """Write down a failed try; the job rests and is tried again, or is `failed` when its tries are used up."""
+def fail(store: Store, job: Job, failed: Failure) -> None:
+    """Write down a failed attempt; the job rests and is attempted again, or ends `failed` after its last attempt."""
     if not _still_ours(store, job):
         return
     execution.add_attempt(
         store,
         job.id,
-        worker=failure_met.worker,
-        error_class=failure_met.error_class,
-        message=failure_met.message,
-        traceback=failure_met.traceback,
+        worker=failed.worker,
+        error_class=failed.error_class,
+        message=failed.message,
+        traceback=failed.traceback,
     )
-    made = job.attempts + 1
-    # Not for secrets: jitter only spreads retries.
-    execution.rest(store, job.id, pause=backoff(made, jitter=random.random()), attempts_made=made)  # noqa: S311
-    if failure_met.final or made >= job.kind.attempts_max:
-        # What went wrong stands in the attempts; users may read this.
-        detail = "It cannot be done as it was asked for" if failure_met.final else f"It failed {made} times"
+    attempts = job.attempts + 1
+    # Not a secret: jitter only spreads retries.
+    execution.rest(store, job.id, pause=backoff(attempts, jitter=random.random()), attempts=attempts)  # noqa: S311
+    if failed.final or attempts >= job.kind.attempts_max:
+        # Users may read this; the error itself is stored with the attempts.
+        detail = "It cannot be done as it was asked for" if failed.final else f"It failed {attempts} times"
         execution.end(store, job.id, JobState.FAILED, problem=failure("job_failed", detail))
 
 
@@ -172,7 +172,7 @@ def retry(store: Store, job_id: UUID) -> Job:
 
     Raises:
         NotFound: there is no such job.
-        JobStateRefused: it is done or discarded, which is for ever.
+        JobStateRefused: it is done or discarded, which is final.
     """
     job = rows.lock(store, job_id)
     if job is None:
@@ -188,7 +188,7 @@ def retry(store: Store, job_id: UUID) -> Job:
 
 
 def prune(store: Store) -> int:
-    """Delete a batch of jobs whose time is over: done ones after 30 days, the others after 180; returns how many."""
+    """Delete a batch of old jobs: done ones after 30 days, the others after 180; returns how many."""
     others = [JobState.REJECTED, JobState.FAILED, JobState.DISCARDED]
     return rows.prune(store, [JobState.DONE], older_than=KEEP_DONE, most=PRUNE_BATCH) + rows.prune(
         store, others, older_than=KEEP_OTHERS, most=PRUNE_BATCH
@@ -196,7 +196,7 @@ def prune(store: Store) -> int:
 
 
 def problem_of(refusal: Refusal) -> dict[str, Any]:
-    """Write a refusal as the members of a problem document that do not depend on HTTP."""
+    """Write a refusal as a problem document, without the members that depend on HTTP."""
     problem = {"code": refusal.code, "title": refusal.title, "detail": refusal.detail}
     return problem | ({"details": dict(refusal.details)} if refusal.details else {})
 

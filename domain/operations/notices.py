@@ -1,4 +1,4 @@
-"""Telling users about their sync, by jobs that post to the notification service."""
+"""Notices to users about their sync: jobs that post to the notification service."""
 
 from datetime import datetime
 from typing import Final
@@ -19,14 +19,14 @@ BATCH: Final = 1_000
 
 
 def look_ahead(store: Store, *, now: datetime) -> tuple[int, list[UUID]]:
-    """Look at a batch of charges that are at most 7 days away, and record a notice for each that is not covered.
+    """Check a batch of charges that are at most 7 days away, and record a notice for each that is not covered.
 
-    Every charge is looked at once, so its user is told once.
+    Every charge is checked once, so its user gets one notice.
 
     Returns:
-        How many were looked at, and the jobs recorded.
+        How many were checked, and the ids of the jobs recorded.
     """
-    near = rows.look_ahead(store, now=now, within=NOTICE, most=BATCH)
+    charges = rows.look_ahead(store, now=now, within=NOTICE, most=BATCH)
     notices = [
         _job(
             charge.user_id,
@@ -38,14 +38,14 @@ def look_ahead(store: Store, *, now: datetime) -> tuple[int, list[UUID]]:
                 charge_at=charge.charge_at,
             ),
         )
-        for charge in near
+        for charge in charges
         if charge.available < charge.amount
     ]
-    return len(near), job_rows.insert_many(store, notices) if notices else []
+    return len(charges), job_rows.insert_many(store, notices) if notices else []
 
 
 def paused_notice(subscription: Subscription, pause: Pause) -> NewJob[Notify, Notified]:
-    """Write the job that tells a user that sync is paused."""
+    """Describe the job that notifies a user that sync is paused."""
     due_at = subscription.next_charge_at
     if due_at is None:
         raise ValueError("only a subscription with a due date is paused")

@@ -20,9 +20,9 @@ STARTING_OFFER: Final = (
 
 
 def seed(store: Store, *, now: datetime) -> list[Package]:
-    """Put the starting offer on sale where a package of the name is not there yet; returns what was added.
+    """Put the packages of the starting offer on sale whose names are not there yet; returns those that were added.
 
-    An operator's changes stay: only missing packages are added.
+    What operators have changed stays as it is.
     """
     added = []
     for position, (name, credit_count, price, description) in enumerate(STARTING_OFFER, 1):
@@ -50,7 +50,7 @@ def add_package(
     sort_order: int,
     now: datetime,
 ) -> Package | None:
-    """Put a package on sale; nothing if there is one of this name."""
+    """Put a package on sale; returns `None` if there is one of this name."""
     return rows.add(
         store,
         name=name,
@@ -63,7 +63,7 @@ def add_package(
 
 
 def change_package(store: Store, *, name: str, values: Mapping[str, Any], now: datetime) -> Package:
-    """Change a package. Purchases already made keep their credits and their price.
+    """Change a package. Purchases keep the credits and the price they were started with.
 
     Raises:
         NotFound: there is no package of this name.

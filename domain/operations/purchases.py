@@ -1,4 +1,4 @@
-"""Purchases: from the wish for a package to the credits in the ledger."""
+"""Purchases: from the request for a package to the credits in the ledger."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from domain.errors import NotFound, Parked
 from domain.ids import new_id
 from domain.operations.jobs import record
 from domain.operations.stripe_refunds import level_credits
-from domain.rules.idempotency import ClientKey
+from domain.rules.idempotency import ClientKey, job_keys
 from domain.rules.job_kinds import PURCHASE
 from domain.rules.job_payloads import OpenPayment, PaymentOpened, Settled
 from domain.rules.jobs import NewJob, Recorded
@@ -34,7 +34,7 @@ from domain.units import UserId
 
 @dataclass(frozen=True, kw_only=True)
 class PurchaseStarted:
-    """A recorded purchase and the job that will make its payment at Stripe."""
+    """A recorded purchase and the job that creates its payment at Stripe."""
 
     purchase_id: UUID
     recorded: Recorded[OpenPayment, PaymentOpened]
@@ -59,42 +59,41 @@ def start_purchase(
     purchase_id = new_id()
     new = NewJob(
         kind=PURCHASE,
-        key=key.job_key(user_id) if key else f"purchase:{purchase_id}",
         payload=OpenPayment(user_id=user_id, purchase_id=purchase_id),
-        request_hash=key.request_hash if key else None,
         request_id=request_id,
+        **job_keys(key, user_id=user_id, natural=f"purchase:{purchase_id}"),
     )
     recorded = record(store, new)
     if not recorded.replayed:
         package = package_rows.find(store, package_id)
         if package is None or not package.active:
-            raise NotFound("Package")  # takes the job back with it; a repeated key never comes here
-        back = redirects.of(purchase_id) if redirects else None
-        rows.add(store, purchase_id, user_id=user_id, package=package, redirects=back, now=now)
+            raise NotFound("Package")  # rolls the job back too; a repeated key never comes here
+        own_redirects = redirects.of(purchase_id) if redirects else None
+        rows.add(store, purchase_id, user_id=user_id, package=package, redirects=own_redirects, now=now)
     return PurchaseStarted(purchase_id=recorded.payload.purchase_id, recorded=recorded)
 
 
-def attach_payment(store: Store, *, purchase_id: UUID, made: StripeObjects) -> PaymentOpened:
-    """Write down what was made at Stripe for a purchase, and answer what the buyer needs to pay."""
-    rows.attach(store, purchase_id, made)
+def attach_payment(store: Store, *, purchase_id: UUID, payment: StripeObjects) -> PaymentOpened:
+    """Write down what was created at Stripe for a purchase, and return what the buyer needs to pay."""
+    rows.attach(store, purchase_id, payment)
     purchase = rows.get(store, purchase_id)
     return PaymentOpened(
         purchase_id=purchase.id,
-        client_secret=made.client_secret,
+        client_secret=payment.client_secret,
         amount=purchase.price_euro_cents,
         credits=purchase.credits,
-        checkout_url=made.checkout_url,
+        checkout_url=payment.checkout_url,
     )
 
 
 def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: datetime) -> Settled:
-    """Let a fact about a payment change its purchase: credit it, once, when the money came.
+    """Change a purchase by a fact about its payment: credit it, once, when the money was received.
 
-    Any number of events may tell the same fact, in any order: the purchase's lock makes them queue, its status only
-    moves forward, and the movement key lets the credits in once.
+    Any number of events may hold the same fact, in any order: they wait for the purchase's lock, its status only moves
+    forward, and the movement key credits it once.
 
     Args:
-        livemode: Whether this house expects real money.
+        livemode: Whether this service expects real money.
 
     Raises:
         Parked: the purchase is unknown, or the payment is not the one it waits for.
@@ -109,7 +108,7 @@ def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: d
     if payment.outcome is not PaymentOutcome.SUCCEEDED:
         return Settled(purchase_id=purchase.id, status=status)
     credited = ledger.append(store, _credit(purchase, payment), now=now)
-    # A refund or dispute may have been told before the payment was.
+    # Stripe may have reported a refund or dispute before the payment.
     level = level_credits(store, purchase.id, now=now)
     return msgspec.structs.replace(
         level,
@@ -120,7 +119,7 @@ def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: d
 
 
 def cancel_unpaid(store: Store, *, purchase_id: UUID, now: datetime) -> Settled:
-    """Cancel a purchase for which nothing was made at Stripe. One that is paid after all completes all the same."""
+    """Cancel a purchase for which nothing was created at Stripe. If it is paid after all, it still completes."""
     purchase = rows.lock(store, purchase_id)
     if purchase is None:
         raise NotFound("Purchase")
@@ -129,6 +128,12 @@ def cancel_unpaid(store: Store, *, purchase_id: UUID, now: datetime) -> Settled:
         status = next_status(status, PaymentOutcome.CANCELLED)
         rows.set_status(store, purchase, status, payment_intent_id=None, now=now)
     return Settled(purchase_id=purchase_id, status=status)
+
+
+def needs_payment(purchase: Purchase) -> bool:
+    """Tell whether the worker still has to create something at Stripe for this purchase."""
+    object_id = purchase.stripe_payment_intent_id or purchase.stripe_checkout_session_id
+    return object_id is None and purchase.status is PurchaseStatus.PENDING
 
 
 def _credit(purchase: Purchase, payment: PaymentFact) -> Movement:
@@ -142,9 +147,3 @@ def _credit(purchase: Purchase, payment: PaymentFact) -> Movement:
         movement_key=f"purchase:{purchase.id}",
         metadata={"purchaseId": str(purchase.id), "paymentIntentId": payment.payment_intent_id},
     )
-
-
-def needs_payment(purchase: Purchase) -> bool:
-    """Tell whether the worker still has to make something at Stripe for this purchase."""
-    made = purchase.stripe_payment_intent_id or purchase.stripe_checkout_session_id
-    return made is None and purchase.status is PurchaseStatus.PENDING

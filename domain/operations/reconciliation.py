@@ -1,4 +1,4 @@
-"""Comparing with Stripe: what it lists against what is known here, and purchases that nobody paid."""
+"""Reconciliation: what Stripe lists against what is recorded here, and purchases that nobody paid."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,9 +18,9 @@ from domain.store import stripe as stripe_rows
 from domain.store import stripe_refunds as takeback_rows
 
 OVERLAP: Final = timedelta(minutes=15)
-"""How far a run looks back behind the newest event of the run before: Stripe may list an event a little late."""
+"""How far a listing looks back behind the newest event of the one before: Stripe may list an event a little late."""
 
-FIRST_RUN: Final = timedelta(hours=24)
+FIRST_PERIOD: Final = timedelta(hours=24)
 EVENTS_KEPT: Final = timedelta(days=30)
 """How long Stripe lists an event (https://docs.stripe.com/api/events)."""
 
@@ -29,14 +29,14 @@ BATCH: Final = 200
 
 
 def events_since(reader: Reader, *, now: datetime) -> datetime:
-    """Tell from when on the next run shall list Stripe's events."""
+    """Tell from when on Stripe's events are to be listed next."""
     seen = stripe_rows.seen_until(reader)
-    begin = now - FIRST_RUN if seen is None else seen - OVERLAP
+    begin = now - FIRST_PERIOD if seen is None else seen - OVERLAP
     return max(begin, now - EVENTS_KEPT)
 
 
 def payment_differs(reader: Reader, payment: PaymentFact, *, livemode: bool) -> bool:
-    """Tell whether a payment, as Stripe shows it now, says other than the database, or contradicts it."""
+    """Tell whether a payment, as Stripe shows it now, differs from the database or contradicts it."""
     purchase = purchase_rows.find(reader, payment.purchase_id)
     if purchase is None:
         return True
@@ -49,10 +49,10 @@ def payment_differs(reader: Reader, payment: PaymentFact, *, livemode: bool) -> 
 
 
 def check_still_paid(reader: Reader, payment: PaymentFact) -> None:
-    """Make sure that Stripe has the money of a purchase that was credited.
+    """Make sure that a purchase that was credited is paid at Stripe.
 
     Args:
-        payment: As Stripe shows it now, not as some event told it once.
+        payment: As Stripe shows it now, not as an event reported it earlier.
 
     Raises:
         Parked: the purchase is credited, and Stripe says that it is not paid.
@@ -71,22 +71,22 @@ def takeback_differs(reader: Reader, stripe_id: str, state: TakebackState) -> bo
 def record_cancellations(store: Store, *, now: datetime) -> list[Job]:
     """Record a job for each of a batch of purchases that nobody paid within a day; returns those jobs.
 
-    One job a day and purchase: what waits for a bank is looked at again tomorrow.
+    One job per day and purchase: a payment that waits for a bank is checked again the next day.
     """
     day = f"cancel:{now:%Y-%m-%d}"
-    found = purchase_rows.abandoned(store, before=now - ABANDONED_AFTER, without=day, most=BATCH)
-    return record_all(store, [_cancellation(purchase_id, day) for purchase_id in found])
+    purchase_ids = purchase_rows.abandoned(store, before=now - ABANDONED_AFTER, without=day, most=BATCH)
+    return record_all(store, [_cancellation(purchase_id, day) for purchase_id in purchase_ids])
 
 
 def request_reconciliation(store: Store, *, since: datetime | None, objects: bool, now: datetime) -> Job:
-    """Record a reconciliation asked for by a person.
+    """Record a reconciliation that a person asked for.
 
     Args:
-        since: From when on to list; nothing is 24 hours, or 30 days for objects.
+        since: From when on to list; `None` is 24 hours ago, or 30 days ago for objects.
         objects: Compare the objects themselves instead of listing events.
     """
     kind = RECONCILE_OBJECTS if objects else RECONCILE
-    begin = since or now - (EVENTS_KEPT if objects else FIRST_RUN)
+    begin = since or now - (EVENTS_KEPT if objects else FIRST_PERIOD)
     payload = ListAtStripe(since=begin, by_hand=True)
     return record(store, NewJob(kind=kind, key=f"{kind.name}:by-hand:{now.isoformat()}", payload=payload)).job
 

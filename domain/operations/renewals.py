@@ -1,4 +1,4 @@
-"""Renewals: what is due is recorded as jobs by the thousand, and renewed by the hundred, each user on his own."""
+"""Renewals: due subscriptions are recorded as jobs, many at once, and renewed together, each by its own decision."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from domain.errors import Unfinished
 from domain.ids import new_id
 from domain.operations.jobs import record
 from domain.operations.notices import paused_notice
-from domain.rules.idempotency import ClientKey
+from domain.rules.idempotency import ClientKey, job_keys
 from domain.rules.job_kinds import CHARGE_RECURRING, RENEW, RESUME
 from domain.rules.job_payloads import RecurringCharged, RenewSync, ResumeSync, SyncRenewed
 from domain.rules.jobs import Job, NewJob, NoPayload, Recorded
@@ -29,19 +29,19 @@ PAGE: Final = 1_000
 """How many due subscriptions are recorded in one transaction."""
 
 LOOK_AGAIN_S: Final = 1.0
-"""How long a run that was asked for waits before it looks again whether its renewals have ended."""
+"""How long a `charge-recurring` job waits before it looks again whether its renewals have ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DuePage:
-    """A page of what is due: the jobs recorded for it, and its last row while there may be more."""
+    """A page of due subscriptions: the jobs recorded for it, and its last row while there may be more."""
 
     recorded: Sequence[UUID]
     last: Due | None
 
 
 def record_page(store: Store, *, after: Due | None, now: datetime) -> DuePage:
-    """Record a renewal for each subscription of a page of what is due; those that have one keep it.
+    """Record a renewal for each subscription of a page of due ones; those that have one keep it.
 
     Any number of callers at once record each period once: the job's key is unique.
     """
@@ -49,42 +49,44 @@ def record_page(store: Store, *, after: Due | None, now: datetime) -> DuePage:
     new = [
         NewJob(
             kind=RENEW,
-            key=rows.renewal_key(renewal.user_id, renewal.period),
+            key=rows.renewal_key(subscription.user_id, subscription.period),
             payload=RenewSync(
-                user_id=renewal.user_id, activation=renewal.period.activation, period=renewal.period.number
+                user_id=subscription.user_id,
+                activation=subscription.period.activation,
+                period=subscription.period.number,
             ),
         )
-        for renewal in due
-        if not renewal.is_recorded
+        for subscription in due
+        if not subscription.is_recorded
     ]
     recorded = job_rows.insert_many(store, new) if new else []
     return DuePage(recorded=recorded, last=due[-1] if len(due) == PAGE else None)
 
 
 def record_resumptions(store: Store, *, after: UserId) -> tuple[list[UUID], UserId | None]:
-    """Record a job for each of a page of paused users who asked to be activated again and can pay by now.
+    """Record a job for each of a page of paused users who asked for automatic resumption and can pay by now.
 
     Returns:
         The jobs that are new, and the last user while there may be more.
     """
-    found = subscription_rows.resumable_page(store, after=after, most=PAGE)
+    paused = subscription_rows.resumable_page(store, after=after, most=PAGE)
     new = [
         NewJob(
             kind=RESUME,
             key=f"resume:{user_id}:{period.activation}:{period.number}",
             payload=ResumeSync(user_id=user_id),
         )
-        for user_id, period in found
+        for user_id, period in paused
     ]
     recorded = job_rows.insert_many(store, new) if new else []
-    return recorded, found[-1][0] if len(found) == PAGE else None
+    return recorded, paused[-1][0] if len(paused) == PAGE else None
 
 
 def renew_together(store: Store, jobs: Sequence[Job], *, notices: bool, now: datetime) -> Mapping[UUID, SyncRenewed]:
-    """Renew many subscriptions in one transaction: lock, look, decide for each, write all.
+    """Renew many subscriptions in one transaction: lock and read all, decide for each, write all.
 
-    A user whose subscription or balance somebody else has locked at this moment is left out, and so done alone: the
-    user's own act comes first, and nobody else waits for it.
+    A user whose subscription or balance another transaction has locked at this moment is left out, and then renewed
+    alone: the user's own request comes first, and the other renewals do not wait for it.
 
     Args:
         notices: Record a notice for each user whose sync is paused.
@@ -106,20 +108,18 @@ def renew_together(store: Store, jobs: Sequence[Job], *, notices: bool, now: dat
         for job_id, payload in payloads.items()
         if payload.user_id in balances
     }
-    by_user = {
-        payloads[job_id].user_id: (job_id, decision) for job_id, decision in decided.items() if not _is_late(decision)
-    }
-    changed = [(subscriptions[user_id], *by_user[user_id]) for user_id in sorted(by_user)]
-    charges = _charge(store, [(one, decision) for one, _, decision in changed], now=now)
-    _move_on(store, [(one, decision) for one, _, decision in changed], notices=notices, now=now)
+    by_user = {payloads[job_id].user_id: decision for job_id, decision in decided.items() if not _is_late(decision)}
+    changed = [(subscriptions[user_id], by_user[user_id]) for user_id in sorted(by_user)]
+    charges = _charge(store, changed, now=now)
+    _move_on(store, changed, notices=notices, now=now)
     return {job_id: _result(decision, charges.get(payloads[job_id].user_id)) for job_id, decision in decided.items()}
 
 
 def renew(store: Store, *, user_id: UserId, period: Period, notices: bool, now: datetime) -> SyncRenewed:
-    """Renew one subscription, waiting for whoever is at it.
+    """Renew one subscription; waits while another transaction has it locked.
 
     Args:
-        period: What the renewal was recorded for; a subscription that went on since is left alone.
+        period: What the renewal was recorded for; a subscription that has moved on since is left alone.
         notices: Record a notice if sync is paused.
     """
     subscription = subscription_rows.lock(store, user_id)
@@ -133,36 +133,38 @@ def renew(store: Store, *, user_id: UserId, period: Period, notices: bool, now: 
     return _result(decision, charges.get(user_id))
 
 
-def run_later(store: Store, *, key: ClientKey | None, request_id: str | None) -> Recorded[NoPayload, RecurringCharged]:
-    """Record a run that renews all that is due now, or join the one that is under way.
+def charge_recurring_later(
+    store: Store, *, key: ClientKey | None, request_id: str | None
+) -> Recorded[NoPayload, RecurringCharged]:
+    """Record a job that renews all that is due now, or join the one that is pending.
 
-    The run's row is locked while a caller joins: it can end only afterwards, and looks for what is due before it does.
+    The pending job is locked while a caller joins: it can end only afterwards, and looks for due renewals before
+    it does.
 
     Raises:
         KeyReused: the key came before, with another request.
     """
-    running = rows.lock_running(store) if key is None else None
-    if running is not None:
-        return Recorded(job=running, kind=CHARGE_RECURRING, replayed=True)
+    pending = rows.lock_pending_charge(store) if key is None else None
+    if pending is not None:
+        return Recorded(job=pending, kind=CHARGE_RECURRING, replayed=True)
     new = NewJob(
         kind=CHARGE_RECURRING,
-        key=key.job_key(UserId("")) if key else f"{CHARGE_RECURRING.name}:{new_id()}",
         payload=NoPayload(),
-        request_hash=key.request_hash if key else None,
         request_id=request_id,
+        **job_keys(key, user_id=UserId(""), natural=f"{CHARGE_RECURRING.name}:{new_id()}"),
     )
     return record(store, new)
 
 
-def end_run(store: Store, *, began_at: datetime, now: datetime) -> RecurringCharged:
-    """Tell what came of a run.
+def end_charge_recurring(store: Store, *, began_at: datetime, now: datetime) -> RecurringCharged:
+    """Count what a `charge-recurring` job has brought about.
 
     Returns:
-        `charged`, `paused`, `errors` and `total` of the renewals since it began. Errors are those that failed, or
-        failed and will be tried again.
+        `charged`, `paused`, `errors` and `total` of the renewals since the job was recorded. Errors are those that
+        failed, for good or until the next attempt.
 
     Raises:
-        Unfinished: something is due that has not been tried.
+        Unfinished: something is due that has not been attempted.
     """
     if rows.has_untried(store) or _has_unrecorded(store, now=now):
         raise Unfinished(pause_s=LOOK_AGAIN_S)
@@ -178,7 +180,7 @@ def end_run(store: Store, *, began_at: datetime, now: datetime) -> RecurringChar
 def _has_unrecorded(reader: Reader, *, now: datetime) -> bool:
     after: Due | None = None
     while due := rows.due_page(reader, now=now, after=after, most=PAGE):
-        if not all(one.is_recorded for one in due):
+        if not all(subscription.is_recorded for subscription in due):
             return True
         after = due[-1]
     return False
@@ -191,7 +193,9 @@ def _is_late(decision: Decision) -> bool:
 
 def _charge(store: Store, decided: Sequence[tuple[Subscription, Decision]], *, now: datetime) -> dict[UserId, UUID]:
     """Write the charges, and return their transactions by user."""
-    movements = [_movement(one, decision) for one, decision in decided if isinstance(decision, Charge)]
+    movements = [
+        _movement(subscription, decision) for subscription, decision in decided if isinstance(decision, Charge)
+    ]
     if not movements:
         return {}
     written = ledger.append_all(store, movements, now=now)
@@ -218,17 +222,17 @@ def _movement(subscription: Subscription, charge: Charge) -> Movement:
 
 
 def _move_on(store: Store, decided: Sequence[tuple[Subscription, Decision]], *, notices: bool, now: datetime) -> None:
-    """Move the subscriptions on to their next periods, and record what paused users are told.
+    """Move the subscriptions on to their next periods, and record notices for paused users.
 
-    Also one that was left alone moves on: this renewal's key is used up, and the period may be due yet.
+    A subscription that was left alone moves on too: the key of this renewal is used up, and it may become due later.
     """
     if not decided:
         return
-    rows.set_renewed(store, [_renewed(one, decision, now=now) for one, decision in decided], now=now)
-    told = [paused_notice(one, decision) for one, decision in decided if isinstance(decision, Pause)]
-    if notices and told:
-        # Nobody rings for them here: the sweeper does, within seconds.
-        job_rows.insert_many(store, told)
+    rows.set_renewed(store, [_renewed(subscription, decision, now=now) for subscription, decision in decided], now=now)
+    pauses = [(subscription, decision) for subscription, decision in decided if isinstance(decision, Pause)]
+    if notices and pauses:
+        # The bell is not rung for them here: the sweeper rings it, within seconds.
+        job_rows.insert_many(store, [paused_notice(subscription, pause) for subscription, pause in pauses])
 
 
 def _renewed(subscription: Subscription, decision: Decision, *, now: datetime) -> Renewed:

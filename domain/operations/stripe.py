@@ -1,4 +1,4 @@
-"""What we keep of Stripe: a user's customer there, and the idempotency keys of objects that are wanted once."""
+"""What is stored about Stripe: a user's customer, and the idempotency keys of objects to create once only."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,11 +9,11 @@ from domain.store import stripe as rows
 from domain.units import UserId
 
 KEY_LIFE: Final = timedelta(hours=20)
-"""Stripe forgets a key after 24 hours (docs.stripe.com/api/idempotent_requests); we stop trusting it earlier."""
+"""Stripe forgets a key after 24 hours (docs.stripe.com/api/idempotent_requests); we stop relying on it earlier."""
 
 
 def keep_customer(store: Store, *, user_id: UserId, customer_id: str, now: datetime) -> str:
-    """Write down a user's Stripe customer, and return the one that counts: the first one written stays."""
+    """Write down a user's Stripe customer, and return the one to use: the first one written stays."""
     rows.add_customer(store, user_id, customer_id, now=now)
     return rows.customer_of(store, user_id) or customer_id
 
@@ -29,7 +29,7 @@ def begin_request(store: Store, subject: str, *, now: datetime) -> StripeRequest
 
 
 def spend_key(store: Store, request: StripeRequest) -> None:
-    """Write down that Stripe keeps an error for this request's key and would repeat it for ever."""
+    """Write down that Stripe keeps an error for this request's key and would repeat it."""
     rows.mark_spent(store, request)
 
 

@@ -1,4 +1,4 @@
-"""Refunds and disputes: what Stripe tells of them, and the credits that go back with the money."""
+"""Stripe refunds and disputes: what Stripe reports of them, and the credits that are taken back."""
 
 from datetime import datetime
 from uuid import UUID
@@ -19,60 +19,61 @@ from domain.units import EuroCents
 
 
 def note_takeback(store: Store, *, fact: TakebackFact, livemode: bool, now: datetime) -> Settled:
-    """Write down what Stripe told of a refund, dispute or warning, and level the credits of its purchase.
+    """Write down what Stripe reported of a refund, dispute or warning, and level the credits of its purchase.
 
-    Any number of events may tell it, in any order: the purchase's lock makes them queue, what is known only moves
-    forward, and the credits follow from all that is known. Of an unpaid purchase it is written down, and takes its
-    part when the payment is told.
+    Any number of events may report it, in any order: they wait for the purchase's lock, what is known only moves
+    forward, and the credits follow from all that is known. For an unpaid purchase it is only written down; its credits
+    follow when the payment is reported.
 
     Args:
-        livemode: Whether this house expects real money.
+        livemode: Whether this service expects real money.
 
     Raises:
         Parked: the purchase is unknown, or the fact contradicts what is known.
     """
-    told = fact.takeback
-    if purchase_rows.lock(store, told.purchase_id) is None:
-        raise Parked(f"Stripe knows a {told.kind.value} of purchase {told.purchase_id}, which is not in this database")
-    known = rows.find(store, told.stripe_id)
+    takeback = fact.takeback
+    purchase_id = takeback.purchase_id
+    if purchase_rows.lock(store, purchase_id) is None:
+        raise Parked(f"Stripe knows a {takeback.kind.value} of purchase {purchase_id}, which is not in this database")
+    known = rows.find(store, takeback.stripe_id)
     check_takeback(fact, known, livemode=livemode)
-    now_known = merged(known, told)
+    now_known = merged(known, takeback)
     if now_known != known:
         rows.put(store, now_known, now=now)
-    return msgspec.structs.replace(level_credits(store, told.purchase_id, now=now), takeback_id=told.stripe_id)
+    return msgspec.structs.replace(level_credits(store, purchase_id, now=now), takeback_id=takeback.stripe_id)
 
 
 def level_credits(store: Store, purchase_id: UUID, *, now: datetime) -> Settled:
-    """Move the difference between the credits a locked purchase should have lost and those it has lost.
+    """Write the movement that brings the credits of a purchase in line with its takebacks.
 
-    Taking back may leave the balance below zero; the next credit heals it.
+    A clawback may leave the balance below zero; later credits raise it again.
     """
     purchase = purchase_rows.lock(store, purchase_id)
     if purchase is None or purchase.status not in PAID:
         return Settled(purchase_id=purchase_id)
-    wanted = level(purchase, rows.of_purchase(store, purchase_id))
-    if wanted.movement is not None:
-        ledger.append(store, wanted.movement, now=now)
-    if wanted.movement is not None or wanted.refunded != purchase.refunded_euro_cents:
-        purchase_rows.set_level(store, purchase, wanted)
+    target = level(purchase, rows.of_purchase(store, purchase_id))
+    if target.movement is not None:
+        ledger.append(store, target.movement, now=now)
+    if target.movement is not None or target.refunded != purchase.refunded_euro_cents:
+        purchase_rows.set_level(store, purchase, target)
     return Settled(
         purchase_id=purchase_id,
-        status=wanted.status,
-        refunded_euro_cents=wanted.refunded,
-        taken_back_credits=wanted.taken_back,
+        status=target.status,
+        refunded_euro_cents=target.refunded,
+        taken_back_credits=target.taken_back,
     )
 
 
 def request_refund(
     store: Store, *, purchase_id: UUID, amount: EuroCents | None, reason: str
 ) -> Recorded[RefundPurchase, RefundOpened]:
-    """Record the job that asks Stripe to refund a purchase. The credits go back when Stripe tells of the refund.
+    """Record the job that asks Stripe to refund a purchase. The credits are taken back when Stripe reports the refund.
 
-    The job's key holds what was refunded before: asked twice before Stripe has told of the first, it is one refund.
+    The job's key holds the sum of the earlier refunds: two requests before Stripe reports the first are one refund.
 
     Args:
-        amount: What to refund; nothing is all that is left.
-        reason: A word of Stripe's.
+        amount: What to refund; `None` is all that is left.
+        reason: One of Stripe's refund reasons.
 
     Raises:
         NotFound: there is no such purchase.
@@ -83,18 +84,19 @@ def request_refund(
     if purchase is None:
         raise NotFound("Purchase")
     left = purchase.price_euro_cents - purchase.refunded_euro_cents if purchase.status in PAID else 0
-    wanted = left if amount is None else amount
-    if not 1 <= wanted <= left:
+    to_refund = left if amount is None else amount
+    if not 1 <= to_refund <= left:
         raise NotRefundable(purchase_id=str(purchase_id), status=purchase.status.value, left=left)
-    # Failed refunds count as well: asking again after one is another refund.
-    asked = sum(one.amount for one in rows.of_purchase(store, purchase_id) if one.kind is TakebackKind.REFUND)
+    # Failed refunds count too: a request after a failed one is another refund.
+    takebacks = rows.of_purchase(store, purchase_id)
+    asked_before = sum(takeback.amount for takeback in takebacks if takeback.kind is TakebackKind.REFUND)
     new = NewJob(
         kind=REFUND,
-        key=f"refund:{purchase_id}:{asked}",
+        key=f"refund:{purchase_id}:{asked_before}",
         concerns=purchase.user_id,
         payload=RefundPurchase(
-            purchase_id=purchase_id, amount=EuroCents(wanted), reason=reason, asked_before=EuroCents(asked)
+            purchase_id=purchase_id, amount=EuroCents(to_refund), reason=reason, asked_before=EuroCents(asked_before)
         ),
-        request_hash=fingerprint(amount=wanted, reason=reason),
+        request_hash=fingerprint(amount=to_refund, reason=reason),
     )
     return record(store, new)

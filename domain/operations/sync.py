@@ -1,11 +1,11 @@
-"""Sync, as users and administrators switch it. A user's act locks the subscription: it wins over any renewal."""
+"""Sync, as users and administrators switch it. A user's act locks the subscription; a renewal decides after it."""
 
 from datetime import datetime
 
 from domain.errors import InsufficientCredits, NotFound, SyncAlreadyActive, SyncGifted, SyncNotActive
 from domain.ids import new_id
 from domain.operations.jobs import record
-from domain.rules.idempotency import ClientKey
+from domain.rules.idempotency import ClientKey, job_keys
 from domain.rules.job_kinds import ACTIVATE
 from domain.rules.job_payloads import ActivateSync, SyncActivated, SyncResumed
 from domain.rules.jobs import NewJob, Recorded
@@ -23,26 +23,25 @@ def activate_later(
     """Record that a user wants sync, once per key; a worker charges and activates.
 
     Raises:
-        SyncAlreadyActive, SyncGifted: as things stand the job would be refused.
+        SyncAlreadyActive, SyncGifted: the job would be refused now.
         KeyReused: the key came before, with another request.
     """
     new = NewJob(
         kind=ACTIVATE,
-        key=key.job_key(user_id) if key else f"activate:{new_id()}",
         payload=ActivateSync(user_id=user_id, interval=interval),
-        request_hash=key.request_hash if key else None,
         request_id=request_id,
+        **job_keys(key, user_id=user_id, natural=f"activate:{new_id()}"),
     )
     recorded = record(store, new)
     if not recorded.replayed:
-        _check_may_activate(rows.find(store, user_id))  # spares a job and a wait; the job checks under the lock
+        _check_may_activate(rows.find(store, user_id))  # saves a job and a wait; the job checks again under the lock
     return recorded
 
 
 def activate(store: Store, *, user_id: UserId, interval: Interval, now: datetime) -> SyncActivated:
     """Charge a user's first period and make the subscription active: the anchor is now.
 
-    Any number of calls at once queue at the subscription's lock; the first charges, the others are refused.
+    Concurrent calls wait for the subscription's lock; the first charges, the others are refused.
 
     Raises:
         SyncAlreadyActive, SyncGifted: there is nothing to pay for.
@@ -51,17 +50,7 @@ def activate(store: Store, *, user_id: UserId, interval: Interval, now: datetime
     subscription = rows.open_locked(store, user_id, now=now)
     _check_may_activate(subscription)
     activation, next_at = rows.next_activation(store), first_charge(anchor=now, interval=interval)
-    movement = Movement(
-        user_id=user_id,
-        type=TransactionType.USAGE,
-        amount=-interval.price,
-        app_id=SYNC_APP,
-        counterparty=SYNC_APP,
-        description=f"Cloud Sync: {interval.value}, activated",
-        movement_key=f"sync:{activation}",
-        metadata={"activation": activation, "interval": interval.value},
-    )
-    charged = ledger.append(store, movement, now=now)
+    charged = ledger.append(store, _first_payment(user_id, interval, activation), now=now)
     rows.change(
         store,
         user_id,
@@ -86,15 +75,15 @@ def activate(store: Store, *, user_id: UserId, interval: Interval, now: datetime
 
 
 def resume(store: Store, *, user_id: UserId, now: datetime) -> SyncResumed:
-    """Activate a paused subscription again, if its user still wants that and can pay; else leave it as it is."""
+    """Activate a paused subscription again, if its user still asks for that and can pay; else leave it as it is."""
     subscription = rows.lock(store, user_id)
-    waits = subscription and subscription.auto_resume and subscription.paused_at and not subscription.active
-    if not subscription or not waits or subscription.is_gifted:
+    is_waiting = subscription and subscription.auto_resume and subscription.paused_at and not subscription.active
+    if not subscription or not is_waiting or subscription.is_gifted:
         return SyncResumed(resumed=False)
     try:
         activated = activate(store, user_id=user_id, interval=subscription.interval, now=now)
     except InsufficientCredits:
-        # Spent again meanwhile. The next period has a job key of its own: the user is looked at again.
+        # Spent again meanwhile. The next period has a job key of its own, so the user is checked again.
         rows.change(store, user_id, now=now, period=rows.next_period())
         return SyncResumed(resumed=False)
     return SyncResumed(
@@ -130,7 +119,7 @@ def change_interval(store: Store, *, user_id: UserId, interval: Interval, now: d
 
 
 def set_auto_resume(store: Store, *, user_id: UserId, enabled: bool, now: datetime) -> None:
-    """Choose whether sync, once paused for want of credits, is activated again by the first top-up that suffices.
+    """Choose whether sync that was paused for lack of credits is activated again when the user can pay.
 
     Raises:
         NotFound: the user never had sync.
@@ -141,7 +130,7 @@ def set_auto_resume(store: Store, *, user_id: UserId, enabled: bool, now: dateti
 
 
 def grant(store: Store, *, user_id: UserId, admin_id: UserId, now: datetime) -> Subscription:
-    """Give a user sync for free, and write down who did; repeatable. Nothing is charged from here on."""
+    """Give a user sync for free, and write down the administrator; repeatable. Nothing is charged from now on."""
     if not rows.open_locked(store, user_id, now=now).is_gifted:
         rows.change(
             store,
@@ -160,7 +149,7 @@ def grant(store: Store, *, user_id: UserId, admin_id: UserId, now: datetime) -> 
 
 
 def revoke(store: Store, *, user_id: UserId, admin_id: UserId, now: datetime) -> Subscription:
-    """Take a gift back, and write down who did; repeatable. Sync is then inactive; one that is paid for stays.
+    """End a user's free sync, and write down the administrator; repeatable. Paid sync stays active.
 
     Raises:
         NotFound: the user never had sync.
@@ -180,6 +169,19 @@ def revoke(store: Store, *, user_id: UserId, admin_id: UserId, now: datetime) ->
         )
         rows.add_gift_act(store, user_id, act="revoked", admin_id=admin_id, now=now)
     return _existing(store, user_id)
+
+
+def _first_payment(user_id: UserId, interval: Interval, activation: int) -> Movement:
+    return Movement(
+        user_id=user_id,
+        type=TransactionType.USAGE,
+        amount=-interval.price,
+        app_id=SYNC_APP,
+        counterparty=SYNC_APP,
+        description=f"Cloud Sync: {interval.value}, activated",
+        movement_key=f"sync:{activation}",
+        metadata={"activation": activation, "interval": interval.value},
+    )
 
 
 def _check_may_activate(subscription: Subscription | None) -> None:

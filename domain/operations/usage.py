@@ -13,10 +13,10 @@ TRANSACTIONS_EACH: Final = 50_000
 def count_usage(store: Store, *, after: UserId) -> UserId | None:
     """Count a batch of users whose ledger has grown, in order, from behind `after` on.
 
-    A crash leaves either all of the batch or nothing; whatever is uncounted is found again by the next run.
+    A crash leaves either all of the batch counted or none of it; the next job finds what is not counted.
 
     Returns:
-        The last user of the batch, behind whom to go on; nothing if none is left.
+        The last user of the batch, behind whom to go on; `None` if no user is left.
     """
     users = rows.users_behind(store, after=after, most=USERS_BATCH)
     if not users:

@@ -30,7 +30,7 @@ class Act:
         who: User id of the admin, or `cli:<login>`.
         job_id: Of the job it was about.
         run_id: Of the retry-all job that did it for the operator.
-        facts: JSON, what else is to be known.
+        facts: JSON, further details.
     """
 
     act: ActKind

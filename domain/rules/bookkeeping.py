@@ -1,4 +1,4 @@
-"""What a bookkeeper wants to know of a period: credits that came and went, and the revenue not yet earned."""
+"""The books of a period: credits that came and went, and the revenue that is not earned yet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from domain.units import EuroCents
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """Where the house stands at one instant.
+    """All credits and all money at one instant.
 
     Attributes:
         balances: Credits on all balances.
-        gifts: Credits that left a balance into a gift nobody has redeemed.
-        holds: Credits held for something not finished.
+        gifts: Credits in gifts that nobody has redeemed.
+        holds: Credits in open holds.
         paid: Euro cents paid for purchases until then.
-        refunded: Euro cents of them that are with the buyers again, by refund or dispute.
-        issued: Credits that purchases and grants ever brought into the house, clawbacks taken off.
+        refunded: Euro cents of them that went back to the buyers, by refund or dispute.
+        issued: Credits that purchases and grants have issued until then, less clawbacks.
     """
 
     balances: int
@@ -35,7 +35,7 @@ class Standing:
     def deferred(self) -> EuroCents:
         """Euro cents received for credits that are not spent yet.
 
-        All credits lie in one pool: each carries the average price of all that were issued, granted ones at zero.
+        All credits are one pool: each has the average price of all that were issued, granted ones at zero.
         Rounded half up.
         """
         if self.issued <= 0 or self.outstanding <= 0:

@@ -11,7 +11,7 @@ from typing import Final
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RANDOM_LENGTH: Final = 15
 TYPED_MAX: Final = 100
-"""Nobody types more than this for a code, dashes and spaces included."""
+"""The longest text that is read as a code, in characters, dashes and spaces included."""
 
 _GROUP: Final = 4
 _FIELD_POLYNOMIAL: Final = 0b100101
@@ -29,7 +29,7 @@ def parse_code(typed: str) -> str | None:
     """Read a code as a person typed it: any case, spaces and dashes anywhere, O for 0, I or L for 1.
 
     Returns:
-        The code as it is stored, or nothing if it cannot be one.
+        The code as it is stored, or `None` if the text cannot be a code.
     """
     if len(typed) > TYPED_MAX:
         return None
@@ -41,7 +41,7 @@ def parse_code(typed: str) -> str | None:
 
 
 def is_unguessable(typed: str) -> bool:
-    """Tell whether a text can be a code of 75 random bits, not a short one and no text that cannot be a code."""
+    """Tell whether a text can be a code of 75 random bits; a legacy code of six characters is not."""
     code = parse_code(typed)
     return code is not None and len(code) == RANDOM_LENGTH + 1
 

@@ -1,4 +1,4 @@
-"""Gifts: credits that leave their creator now and wait behind a code for whoever redeems it."""
+"""Gifts: credits that leave their creator's balance now, for the user who redeems the gift's code."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from domain.units import Credits, UserId
 
 GIFT_MAX: Final = Credits(10_000)
 LIFE: Final = timedelta(days=90)
-"""How long a gift waits when its creator does not say."""
+"""How long a gift can be redeemed when its creator does not say."""
 
 LIFE_MAX: Final = timedelta(days=365)
 NAME_MAX: Final = 100
@@ -100,10 +100,10 @@ def status_at(gift: Gift, now: datetime) -> GiftStatus:
 
 
 def check_is_active(gift: Gift, now: datetime) -> None:
-    """Make sure that a gift still waits.
+    """Make sure that a gift can still be redeemed.
 
     Raises:
-        GiftDepleted, GiftExpired, GiftCancelled: what came in between.
+        GiftDepleted, GiftExpired, GiftCancelled: how it ended.
     """
     match status_at(gift, now):
         case GiftStatus.ACTIVE:
@@ -117,16 +117,16 @@ def check_is_active(gift: Gift, now: datetime) -> None:
 
 
 def check_is_not_own(gift: Gift, user_id: UserId) -> None:
-    """Make sure that a gift goes to somebody else than its creator.
+    """Make sure that a user does not redeem a gift of their own.
 
     Raises:
-        OwnGift: it would not.
+        OwnGift: the user created it.
     """
     if gift.creator_id == user_id:
         raise OwnGift
 
 
 def public_name(name: str | None) -> str | None:
-    """Write a creator's name for others to read; nothing if there is none, or if it is an e-mail address."""
-    told = (name or "").strip()[:NAME_MAX].strip()
-    return told if told and "@" not in told else None
+    """Return a creator's name as others may read it; `None` if there is none, or if it is an e-mail address."""
+    trimmed = (name or "").strip()[:NAME_MAX].strip()
+    return trimmed if trimmed and "@" not in trimmed else None

@@ -1,4 +1,4 @@
-"""Holds: credits set aside for work that is under way, until it is paid for or given up."""
+"""Holds: credits set aside for work that is under way, until the work is paid for or given up."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from domain.errors import HoldEnded, HoldExceeded, HoldExpired
 from domain.units import Credits, UserId
 
 LIFE: Final = timedelta(hours=24)
-"""How long a hold lasts when nobody says."""
+"""How long a hold lasts when the request does not say."""
 
 LIFE_MAX: Final = timedelta(days=30)
 
@@ -48,7 +48,7 @@ def check_is_open(hold: Hold, now: datetime) -> None:
 
     Raises:
         HoldEnded: it is committed or released.
-        HoldExpired: its time is over, also if its credits have not gone back yet.
+        HoldExpired: its time is over, even if its credits have not gone back yet.
     """
     match hold.status:
         case HoldStatus.OPEN:
@@ -60,14 +60,17 @@ def check_is_open(hold: Hold, now: datetime) -> None:
             raise HoldExpired
 
 
-def amount_to_commit(hold: Hold, asked: Credits | None) -> Credits:
-    """Tell what of a hold is paid: all of it unless less is asked for.
+def amount_to_commit(hold: Hold, amount: Credits | None) -> Credits:
+    """Tell how many credits of a hold are paid.
+
+    Args:
+        amount: What to pay; `None` is all that is held.
 
     Raises:
-        HoldExceeded: more is asked for than is held.
+        HoldExceeded: `amount` is more than is held.
     """
-    if asked is None:
+    if amount is None:
         return hold.amount
-    if asked > hold.amount:
-        raise HoldExceeded(asked=asked, reserved=hold.amount)
-    return asked
+    if amount > hold.amount:
+        raise HoldExceeded(amount=amount, reserved=hold.amount)
+    return amount

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 from domain.units import UserId
@@ -29,8 +29,46 @@ class ClientKey:
         return f"{self.route}:{self.value}"
 
     def job_key(self, user_id: UserId) -> str:
-        """The key of a job, unique in the whole house. Quoting keeps user `a:b` apart from user `a`, key `b`."""
+        """The key of a job, unique among all jobs. Quoting keeps user `a:b` apart from user `a`, key `b`."""
         return f"{self.route}:{quote(user_id, safe='')}:{self.value}"
+
+
+class MovementKeys(TypedDict):
+    """The members of a movement that make it happen once."""
+
+    movement_key: str
+    idempotency_key: str | None
+    request_hash: bytes | None
+
+
+class JobKeys(TypedDict):
+    """The members of a new job that make it be recorded once."""
+
+    key: str
+    request_hash: bytes | None
+
+
+def movement_keys(key: ClientKey | None, *, natural: str) -> MovementKeys:
+    """Choose the keys of a movement.
+
+    Args:
+        natural: The movement key where the client sent none.
+    """
+    if key is None:
+        return {"movement_key": natural, "idempotency_key": None, "request_hash": None}
+    return {"movement_key": key.movement_key, "idempotency_key": key.value, "request_hash": key.request_hash}
+
+
+def job_keys(key: ClientKey | None, *, user_id: UserId, natural: str) -> JobKeys:
+    """Choose the keys of a job.
+
+    Args:
+        user_id: Whose key the client's is; empty for keys of services.
+        natural: The job's key where the client sent none.
+    """
+    if key is None:
+        return {"key": natural, "request_hash": None}
+    return {"key": key.job_key(user_id), "request_hash": key.request_hash}
 
 
 def fingerprint(**facts: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""What goes into each kind of job, and what comes out: its payload and its result. The kinds stand in `job_kinds`."""
+"""What goes into each kind of job, and what comes out: its payload and its result. The kinds are in `job_kinds`."""
 
 from datetime import datetime
 from typing import Any
@@ -44,7 +44,7 @@ class StripeObject(Payload, frozen=True, kw_only=True):
 
 
 class Settled(Result, frozen=True, kw_only=True):
-    """What became of what Stripe told. `ignored`: it is not about a purchase of ours. `facts`: if it told several."""
+    """The effect of facts from Stripe. `ignored`: not about a purchase of ours. `facts`: if there were several."""
 
     ignored: bool = False
     purchase_id: UUID | None = None
@@ -75,7 +75,7 @@ class RefundOpened(Result, frozen=True, kw_only=True):
 
 
 class ListAtStripe(Payload, frozen=True, kw_only=True):
-    """Where a listing of Stripe's goes on: the list, from when on, behind which id; the newest creation time so far."""
+    """Where a listing goes on: Stripe's list, from when on, behind which id; the newest creation time so far."""
 
     stream: str | None = None
     since: datetime | None = None
@@ -118,7 +118,7 @@ class RedeemGift(UserPayload, frozen=True, kw_only=True):
 
 
 class GiftRedeemed(Result, frozen=True, kw_only=True):
-    """What the user is told who redeemed a gift."""
+    """The answer for the user who redeemed a gift."""
 
     success: bool
     credits: Credits
@@ -202,7 +202,7 @@ class SyncRenewed(Result, frozen=True, kw_only=True):
 
 
 class RecurringCharged(Result, frozen=True, kw_only=True):
-    """What came of the renewals of everything that was due."""
+    """How the renewals of everything that was due ended."""
 
     charged: int
     paused: int
@@ -211,7 +211,7 @@ class RecurringCharged(Result, frozen=True, kw_only=True):
 
 
 class Notify(UserPayload, frozen=True, kw_only=True):
-    """What the user is told; see `domain.rules.notices.Notice`."""
+    """The notice to send; see `domain.rules.notices.Notice`."""
 
     notice: NoticeKind
     required: Credits
@@ -252,7 +252,7 @@ class Audited(Result, frozen=True, kw_only=True):
 
 
 class RetryJobs(Payload, frozen=True, kw_only=True):
-    """Which jobs to retry; who wants it, and why."""
+    """Which jobs to retry; who asked for it, and why."""
 
     filter: JobFilter
     who: str
@@ -260,7 +260,7 @@ class RetryJobs(Payload, frozen=True, kw_only=True):
 
 
 class JobsRetried(Result, frozen=True, kw_only=True):
-    """How many jobs were retried, how many of them fail again, whether it stopped itself, how many still match."""
+    """How many jobs were retried, how many of them failed again, whether it stopped early, how many still match."""
 
     retried: int
     failing: int

@@ -1,4 +1,4 @@
-"""What operators may do with jobs, and what a job that retries many of them must mind."""
+"""What operators may do with jobs, and the limits of a run that retries many of them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,10 +16,10 @@ FAILING_MAX_PERCENT: Final = 20
 """A run stops when more of the jobs it has retried fail again."""
 
 TRIED_MIN: Final = 10
-"""Before so many of its jobs have been tried again, a run does not judge."""
+"""A run does not stop before so many of its jobs have been attempted again."""
 
 AHEAD_MAX: Final = 100
-"""A run waits while so many of its jobs have not been tried again: it must not run ahead of what it can see."""
+"""A run waits while so many of its jobs have not been attempted again: first it must see how those end."""
 
 _RETRYABLE: Final = frozenset({JobState.FAILED, JobState.REJECTED})
 
@@ -30,8 +30,8 @@ class Progress:
 
     Attributes:
         retried: Jobs it has set to pending.
-        tried: Those of them that have been tried since.
-        failing: Those whose try failed, whether they will be tried once more or not.
+        tried: Those of them that have been attempted since.
+        failing: Those whose attempt failed, whether another attempt follows or not.
     """
 
     retried: int
@@ -49,16 +49,16 @@ class Progress:
         return max(min(RETRIES_PER_SECOND, AHEAD_MAX - (self.retried - self.tried)), 0)
 
 
-def retryable(wanted: JobFilter) -> JobFilter:
+def retryable(filters: JobFilter) -> JobFilter:
     """Narrow a filter to jobs that may run again: failed ones, unless it asks for rejected ones.
 
     Raises:
         JobStateRefused: it asks for jobs in another state.
     """
-    state = wanted.state or JobState.FAILED
+    state = filters.state or JobState.FAILED
     if state not in _RETRYABLE:
         raise JobStateRefused(f"Only failed and rejected jobs can be retried, not {state.value} ones")
-    return msgspec.structs.replace(wanted, state=state)
+    return msgspec.structs.replace(filters, state=state)
 
 
 def check_discardable(job: Job) -> None:

@@ -1,4 +1,4 @@
-"""Looking for jobs as operators do, and what they find."""
+"""Searching jobs for operators, and what a search returns."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from domain.rules.jobs import AnyKind, Job, JobState
 from domain.units import UserId
 
 DIFFERENT: Final = "…"
-"""Stands in the message of a cause for what differs from job to job."""
+"""Replaces, in the message of a cause, what differs from job to job."""
 
 
 class JobFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which jobs are meant; what is `None` does not matter.
+    """Which jobs match; a member that is `None` matches every job.
 
     Attributes:
         kind: Name of a kind.
@@ -33,7 +33,7 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str | None = None
 
     def conditions(self) -> dict[str, Any]:
-        """List what matters, by name."""
+        """List the members that are set, by name."""
         conditions: dict[str, Any] = msgspec.to_builtins(self)
         return conditions
 
@@ -84,22 +84,22 @@ class Cause:
         return max(self.message.split(DIFFERENT), key=len).strip()
 
 
-def ids_in(told: Any) -> Iterator[str]:
-    """Find the texts below members that name something: `…Id`, `…_id`, `id`, `payment_intent`, `customer`."""
-    if isinstance(told, Mapping):
-        for name, value in told.items():
+def ids_in(document: Any) -> Iterator[str]:
+    """Find the ids in JSON: the texts of members called `…Id`, `…_id`, `id`, `payment_intent` or `customer`."""
+    if isinstance(document, Mapping):
+        for name, value in document.items():
             if isinstance(value, str):
                 if name.endswith(("Id", "_id")) or name in {"id", "payment_intent", "customer"}:
                     yield value
             else:
                 yield from ids_in(value)
-    elif isinstance(told, list):
-        for value in told:
+    elif isinstance(document, list):
+        for value in document:
             yield from ids_in(value)
 
 
 def age_s(text: str) -> int:
-    """Read an age: a whole number and `s`, `m`, `h` or `d`; gives seconds.
+    """Read an age: a whole number and `s`, `m`, `h` or `d`; returns seconds.
 
     Raises:
         ValueError: the text is no such age, or longer than ten years.
@@ -113,6 +113,6 @@ def age_s(text: str) -> int:
     return int(number) * seconds
 
 
-def failed_only(wanted: JobFilter) -> JobFilter:
-    """Narrow a filter to failed jobs, unless it names a state: what an operator wants to see first."""
-    return wanted if wanted.state is not None else msgspec.structs.replace(wanted, state=JobState.FAILED)
+def failed_only(filters: JobFilter) -> JobFilter:
+    """Narrow a filter to failed jobs, unless it names a state: the jobs an operator looks at first."""
+    return filters if filters.state is not None else msgspec.structs.replace(filters, state=JobState.FAILED)

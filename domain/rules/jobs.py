@@ -1,4 +1,4 @@
-"""Jobs: the acts that are recorded now and done by a worker. The kinds of jobs stand in `job_kinds`."""
+"""Jobs: the acts that are recorded now and done by a worker. The kinds of jobs are in `job_kinds`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ STARTS_MAX: Final = 5
 """Starts without an end (the worker died, five times) after which a job is `failed`."""
 
 LEASE: Final = timedelta(seconds=30)
-"""How long a started job belongs to its worker. After that anyone may start it, and the old worker writes nothing."""
+"""How long a started job belongs to its worker. After that any worker may start it, and only that one can end it."""
 
 LONG_LEASE: Final = timedelta(minutes=15)
 """The same for kinds that read or delete much."""
@@ -128,7 +128,7 @@ class NewJob(Generic[P, R]):
 
     Attributes:
         key: Unique among all jobs: the scope of a client's idempotency key, or the natural key of the act.
-        concerns: The user whom a job concerns that does not act for one.
+        concerns: The user whose data a job is about that does not act for a user.
         request_id: Of the request that caused it, so that logs can be followed.
     """
 
@@ -188,7 +188,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded(Generic[P, R]):
-    """What came of recording a job: the job, and whether an earlier request had recorded it already."""
+    """A recorded job; `replayed` if an earlier request had recorded it already."""
 
     job: Job
     kind: JobKind[P, R]

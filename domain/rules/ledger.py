@@ -1,4 +1,4 @@
-"""What a movement of credits is, and what it makes of a balance."""
+"""Movements of credits, and the transactions and balances they lead to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class BalanceRow(Balance):
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryFilter:
-    """Which transactions of a history are wanted: those that fit every member that is told.
+    """Which transactions of a history to read: those that match every member that is set.
 
     Attributes:
         since: Aware; the first moment.
@@ -62,7 +62,7 @@ WHOLE_HISTORY: Final = HistoryFilter()
 
 @dataclass(frozen=True, kw_only=True)
 class Movement:
-    """A change to one balance, as it is asked for.
+    """A change to one balance, as it is requested.
 
     Attributes:
         amount: Credits, signed: positive to the user, negative from the user, never zero.
@@ -115,7 +115,7 @@ class Transaction:
 
 @dataclass(frozen=True, kw_only=True)
 class Appended:
-    """What came of a movement: its transaction, and whether an earlier call had written it already."""
+    """The transaction of a movement; `replayed` if an earlier call had written it already."""
 
     transaction: Transaction
     replayed: bool

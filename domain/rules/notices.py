@@ -1,4 +1,4 @@
-"""What users are told about their sync, in German and in English."""
+"""Notices to users about their sync, in German and in English."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from domain.units import Credits
 
 
 class NoticeKind(StrEnum):
-    """What is told."""
+    """What a notice is about."""
 
     PAUSED = "sync_paused"
     LOW_BALANCE = "sync_low_balance"
@@ -92,8 +92,8 @@ def text_of(notice: Notice, language: str) -> tuple[str, str]:
 def message(notice: Notice) -> Mapping[str, Any]:
     """Write a notice as the notification service takes it.
 
-    Nobody here knows the user's language: subject and body say it in German, then in English, and `data` has each by
-    itself for a service that knows better.
+    The user's language is not known here: subject and body are in German, then in English, and `data` has each
+    language by itself for a service that knows it.
     """
     german, english = text_of(notice, "de"), text_of(notice, "en")
     return {

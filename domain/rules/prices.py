@@ -76,7 +76,7 @@ OPERATIONS: Final = (
     _premium("cloud_sync", "sync", 30, "month", usable=False),
 )
 
-_BY_NAME: Final[Mapping[str, Operation]] = {one.operation: one for one in OPERATIONS}
+_BY_NAME: Final[Mapping[str, Operation]] = {listed.operation: listed for listed in OPERATIONS}
 
 
 def price(operation: str, quantity: int, *, amount: int | None = None) -> Credits:
@@ -84,19 +84,19 @@ def price(operation: str, quantity: int, *, amount: int | None = None) -> Credit
 
     Args:
         quantity: Units, 1 to `QUANTITY_MAX`; the unit of `bulk_import` is 50 items.
-        amount: What the client thinks it costs, in credits; `None` if it does not say.
+        amount: The price that the client expects, in credits; `None` if it names none.
 
     Raises:
         UnknownOperation: it is not in the price list.
         OperationNotUsable: it is charged by a subscription, not by use.
         PriceDisagrees: `amount` is not the price.
     """
-    found = _BY_NAME.get(operation)
-    if found is None:
+    listed = _BY_NAME.get(operation)
+    if listed is None:
         raise UnknownOperation
-    if not found.usable:
+    if not listed.usable:
         raise OperationNotUsable
-    cost = Credits(found.credits * quantity)
+    cost = Credits(listed.credits * quantity)
     if amount is not None and amount != cost:
         raise PriceDisagrees(amount=amount, price=cost)
     return cost

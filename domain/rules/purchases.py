@@ -1,4 +1,4 @@
-"""Purchases: credit packages, and what a payment at Stripe makes of a purchase."""
+"""Purchases: credit packages, and how a payment at Stripe changes a purchase."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,11 +57,11 @@ class Redirects:
 
 @dataclass(frozen=True, kw_only=True)
 class Purchase:
-    """A package a user wants, with the credits and the price of the moment it was asked for.
+    """A package that a user buys, with the credits and the price of the moment of the request.
 
     Attributes:
-        refunded_euro_cents: What of the price is with the buyer again, by refunds and disputes.
-        taken_back_credits: The credits that went with it.
+        refunded_euro_cents: What of the price went back to the buyer, by refunds and disputes.
+        taken_back_credits: The credits that were taken back for it.
         takeback_movements: How often credits moved for that; the number in the last movement's key.
     """
 
@@ -88,7 +88,7 @@ class Purchase:
 
 @dataclass(frozen=True, kw_only=True)
 class StripeObjects:
-    """What the worker made at Stripe for a purchase: a PaymentIntent, or a Checkout Session."""
+    """What the worker created at Stripe for a purchase: a PaymentIntent, or a Checkout Session."""
 
     customer_id: str
     payment_intent_id: str | None = None
@@ -99,7 +99,7 @@ class StripeObjects:
 
 @dataclass(frozen=True, kw_only=True)
 class StripeRequest:
-    """Which idempotency key to use at Stripe for an object that is wanted once.
+    """Which idempotency key to use at Stripe for an object that must be created once only.
 
     Attributes:
         generation: Counts the keys; the key is made from the subject and this number.
@@ -114,7 +114,7 @@ class StripeRequest:
 
 
 class PaymentOutcome(StrEnum):
-    """What Stripe says about the payment of a purchase. `waiting` is on its way, or waits for the buyer."""
+    """The state of a purchase's payment at Stripe. `waiting`: it is on its way, or waits for the buyer."""
 
     WAITING = "waiting"
     SUCCEEDED = "succeeded"
@@ -124,7 +124,7 @@ class PaymentOutcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PaymentFact:
-    """A fact about one payment, as Stripe told it in some event.
+    """A fact about one payment, as Stripe reported it.
 
     Attributes:
         payment_intent_id: Absent where a Checkout Session ended without one.
@@ -146,20 +146,31 @@ def check_payment(purchase: Purchase, payment: PaymentFact, *, livemode: bool) -
     Raises:
         Parked: amount, currency, mode or PaymentIntent differ: a person must look.
     """
-    known = purchase.stripe_payment_intent_id
+    intent_id = purchase.stripe_payment_intent_id
     expected = {
         "livemode": (livemode, payment.livemode),
         "currency": (CURRENCY, payment.currency),
         "amount": (purchase.price_euro_cents, payment.amount),
-        "payment intent": (known or payment.payment_intent_id, payment.payment_intent_id or known),
+        "payment intent": (intent_id or payment.payment_intent_id, payment.payment_intent_id or intent_id),
     }
-    wrong = [f"{name} {told} instead of {ours}" for name, (ours, told) in expected.items() if ours != told]
+    wrong = mismatches(expected)
     if wrong:
-        raise Parked(f"Stripe's payment does not match purchase {purchase.id}: {', '.join(wrong)}")
+        raise Parked(f"Stripe's payment does not match purchase {purchase.id}: {wrong}")
+
+
+def mismatches(expected: Mapping[str, tuple[object, object]]) -> str:
+    """Describe which values differ, for a person to read; empty if none does.
+
+    Args:
+        expected: By name, our value and Stripe's.
+    """
+    return ", ".join(
+        f"{name} {theirs} instead of {ours}" for name, (ours, theirs) in expected.items() if ours != theirs
+    )
 
 
 def next_status(status: PurchaseStatus, outcome: PaymentOutcome) -> PurchaseStatus:
-    """Tell the status a fact leads to. Facts come in any order and any number: money received wins over all."""
+    """Tell the status a fact leads to. Facts come in any order and number: a payment received outweighs all others."""
     match outcome:
         case PaymentOutcome.WAITING:
             return status

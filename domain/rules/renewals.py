@@ -1,4 +1,4 @@
-"""Renewals: when a subscription is charged, and what a renewal does to it.
+"""Renewals: when a subscription is charged, and what a renewal changes.
 
 Periods end at the anchor plus whole months, clamped to the month, in UTC: 31 January, 29 February, 31 March. They are
 counted from the anchor, never from the previous date or from now, so a late renewal does not drift.

@@ -1,4 +1,4 @@
-"""The job that a Stripe event is stored as, however it came here."""
+"""The job as which a Stripe event is stored."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from domain.rules.jobs import NewJob
 
 
 def event_job(event: Mapping[str, Any], *, request_id: str | None = None) -> NewJob[StripeEvent, Settled]:
-    """Make the job of an event: one for each event id, whether a webhook or a list told it.
+    """Make the job of an event: one for each event id, whether it came from a webhook or a list.
 
     Args:
         event: An Event object of Stripe's API, as JSON.

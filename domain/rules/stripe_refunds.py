@@ -1,7 +1,7 @@
 """Money that Stripe gave back, or that a bank took back, and the credits that go with it.
 
-What Stripe tells of one refund or dispute only moves forward here, so that events may come in any order and number:
-merging what is known with what is told is commutative, and telling it twice changes nothing.
+What is known of a refund or dispute only moves forward, so that events may come in any order and number: merging facts
+is commutative, and merging the same fact twice changes nothing.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from domain.errors import Parked
 from domain.rules.ledger import Movement, TransactionType
-from domain.rules.purchases import CURRENCY, Purchase, PurchaseStatus
+from domain.rules.purchases import CURRENCY, Purchase, PurchaseStatus, mismatches
 from domain.units import Credits, EuroCents
 
 STRIPE_APP = "stripe"
@@ -48,7 +48,7 @@ class TakebackState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Takeback:
-    """A refund, dispute or warning of one payment, as far as Stripe told.
+    """A refund, dispute or warning of one payment, as far as Stripe reported it.
 
     Attributes:
         stripe_id: Stripe's id of it: `re_…`, `du_…`, `issfr_…`.
@@ -65,7 +65,7 @@ class Takeback:
 
 @dataclass(frozen=True, kw_only=True)
 class TakebackFact:
-    """What Stripe told of a refund, dispute or warning in some event or list.
+    """A refund, dispute or warning as some event or list of Stripe's reported it.
 
     Attributes:
         livemode: Whether it was real money.
@@ -77,32 +77,35 @@ class TakebackFact:
 
 
 def check_takeback(fact: TakebackFact, known: Takeback | None, *, livemode: bool) -> None:
-    """Make sure that a fact can be one of ours.
+    """Make sure that a fact belongs to our payment.
 
     Raises:
-        Parked: mode or currency are others, or the id was told of another payment: a person must look.
+        Parked: mode or currency differ, or the id was reported for another payment: a person must look.
     """
-    told = fact.takeback
-    expected = {"livemode": (livemode, fact.livemode), "currency": (CURRENCY, fact.currency)}
+    takeback = fact.takeback
+    expected: dict[str, tuple[object, object]] = {
+        "livemode": (livemode, fact.livemode),
+        "currency": (CURRENCY, fact.currency),
+    }
     if known is not None:
-        expected["purchase"] = (str(known.purchase_id), str(told.purchase_id))
-        expected["payment intent"] = (known.payment_intent_id, told.payment_intent_id)
-    wrong = [f"{name} {theirs} instead of {ours}" for name, (ours, theirs) in expected.items() if ours != theirs]
+        expected["purchase"] = (str(known.purchase_id), str(takeback.purchase_id))
+        expected["payment intent"] = (known.payment_intent_id, takeback.payment_intent_id)
+    wrong = mismatches(expected)
     if wrong:
-        raise Parked(f"Stripe's {told.kind.value} {told.stripe_id} does not match: {', '.join(wrong)}")
+        raise Parked(f"Stripe's {takeback.kind.value} {takeback.stripe_id} does not match: {wrong}")
 
 
-def merged(known: Takeback | None, told: Takeback) -> Takeback:
-    """Join what is known of a refund or dispute with what is told of it: the later state, the larger amount."""
+def merged(known: Takeback | None, reported: Takeback) -> Takeback:
+    """Join what is known of a refund or dispute with what is reported of it: the later state, the larger amount."""
     if known is None:
-        return told
-    state = max(known.state, told.state, key=lambda state: state.rank)
+        return reported
+    state = max(known.state, reported.state, key=lambda state: state.rank)
     return Takeback(
         stripe_id=known.stripe_id,
         kind=known.kind,
         purchase_id=known.purchase_id,
         payment_intent_id=known.payment_intent_id,
-        amount=max(known.amount, told.amount),
+        amount=max(known.amount, reported.amount),
         state=state,
     )
 
@@ -112,9 +115,9 @@ class Level:
     """How much of a purchase has gone back.
 
     Attributes:
-        refunded: Money with the buyer again, 0 to the price.
-        taken_back: Credits that go with it.
-        movement: What the ledger lacks; nothing if it is level.
+        refunded: Money that went back to the buyer, 0 to the price.
+        taken_back: Credits that are taken back for it.
+        movement: What the ledger lacks; `None` if it lacks nothing.
     """
 
     refunded: EuroCents
@@ -129,11 +132,13 @@ def level(purchase: Purchase, takebacks: Iterable[Takeback]) -> Level:
     Credits go back in proportion, rounded down over the sum: `floor(credits · refunded / paid)`. Refunds and disputes
     together take at most what was paid. Those of another payment than the one that was credited take nothing.
     """
-    ours = purchase.stripe_payment_intent_id
-    gone = sum(
-        one.amount for one in takebacks if one.state is TakebackState.TAKEN and ours in {None, one.payment_intent_id}
+    credited_intent = purchase.stripe_payment_intent_id
+    taken = sum(
+        takeback.amount
+        for takeback in takebacks
+        if takeback.state is TakebackState.TAKEN and credited_intent in {None, takeback.payment_intent_id}
     )
-    refunded = EuroCents(min(gone, purchase.price_euro_cents))
+    refunded = EuroCents(min(taken, purchase.price_euro_cents))
     target = Credits(purchase.credits * refunded // purchase.price_euro_cents)
     whole = refunded == purchase.price_euro_cents
     return Level(

@@ -1,4 +1,4 @@
-"""Cloud Sync: intervals, what they cost, and subscriptions. When they are charged stands in `renewals`."""
+"""Cloud Sync: intervals, what they cost, and subscriptions. When they are charged is in `renewals`."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ SYNC_APP: Final = "sync"
 """The `app_id` and the counterparty of what is charged for sync."""
 
 NOTICE: Final = timedelta(days=7)
-"""How long before a charge a user is told that the balance does not cover it."""
+"""How long before a charge a user gets a notice that the balance does not cover it."""
 
 
 class Interval(StrEnum):
@@ -46,10 +46,10 @@ class Interval(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Period:
-    """What one renewal is for. Its number goes up when a renewal was decided, so none is decided twice.
+    """What one renewal is for. Its number goes up when a renewal was decided, so no period is decided twice.
 
     Attributes:
-        activation: Of the subscription; unique in the house.
+        activation: Number of the subscription's activation; unique in this database.
         number: Counts the renewals of the activation from 0.
     """
 
@@ -106,7 +106,7 @@ class Status:
 
 
 def status_of(subscription: Subscription | None, *, available: Credits) -> Status:
-    """Tell what a user has of sync, and what it will cost next.
+    """Tell a user's subscription, and what it will cost next.
 
     Args:
         available: The user's balance.

@@ -8,7 +8,7 @@ from typing import Final
 from domain.units import Credits
 
 DAYS_MAX: Final = 366
-"""The longest period one question may ask about."""
+"""The longest period of one request, in days."""
 
 
 class GroupBy(StrEnum):

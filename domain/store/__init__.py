@@ -1,4 +1,4 @@
-"""Everything the house knows in PostgreSQL: tables, and per aggregate the statements that lock, look and write.
+"""All that is stored in PostgreSQL: the tables, and per subject the statements that lock, read and write.
 
 The only place with SQLAlchemy. Operations get a `Store`, one transaction, and pass it on.
 """

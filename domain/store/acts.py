@@ -1,6 +1,7 @@
 """What operators did. Rows are added and read; the database refuses everything else."""
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Column, DateTime, Index, Row, Table, Text, Uuid, insert, select, text
@@ -31,7 +32,15 @@ acts = Table(
 )
 
 
-def add(store: Store, done: Sequence[Act]) -> None:
+_PROGRESS: Final = text("""
+SELECT count(*) AS retried,
+       count(*) FILTER (WHERE j.state <> 'pending' OR j.attempts > 0) AS tried,
+       count(*) FILTER (WHERE j.state = 'failed' OR (j.state = 'pending' AND j.attempts > 0)) AS failing
+FROM jobs.acts a JOIN jobs.jobs j ON j.id = a.job_id WHERE a.run_id = :run_id AND a.act = 'retry'
+""")
+
+
+def add(store: Store, new: Sequence[Act]) -> None:
     """Write acts down."""
     rows = [
         {
@@ -45,7 +54,7 @@ def add(store: Store, done: Sequence[Act]) -> None:
             "facts": dict(act.facts),
             "at": act.at,
         }
-        for act in done
+        for act in new
     ]
     if rows:
         store.run(insert(acts), rows)
@@ -53,26 +62,19 @@ def add(store: Store, done: Sequence[Act]) -> None:
 
 def latest(reader: Reader, *, limit: int) -> list[Act]:
     """Read the latest acts of people, newest first; the single retries of a run are left out."""
-    wanted = select(acts).where(acts.c.run_id.is_(None)).order_by(acts.c.at.desc()).limit(limit)
-    return [_act(row) for row in reader.run(wanted)]
+    query = select(acts).where(acts.c.run_id.is_(None)).order_by(acts.c.at.desc()).limit(limit)
+    return [_act(row) for row in reader.run(query)]
 
 
 def of_job(reader: Reader, job_id: UUID) -> list[Act]:
     """Read what was done with a job, newest first."""
-    about = acts.c.job_id == job_id
-    return [_act(row) for row in reader.run(select(acts).where(about).order_by(acts.c.at.desc()).limit(100))]
+    query = select(acts).where(acts.c.job_id == job_id).order_by(acts.c.at.desc()).limit(100)
+    return [_act(row) for row in reader.run(query)]
 
 
 def progress(reader: Reader, run_id: UUID) -> Progress:
-    """Count what a run has retried, and what came of it."""
-    row = reader.run(
-        text("""
-            SELECT count(*) AS retried,
-                   count(*) FILTER (WHERE j.state <> 'pending' OR j.attempts > 0) AS tried,
-                   count(*) FILTER (WHERE j.state = 'failed' OR (j.state = 'pending' AND j.attempts > 0)) AS failing
-            FROM jobs.acts a JOIN jobs.jobs j ON j.id = a.job_id WHERE a.run_id = :run_id AND a.act = 'retry'"""),
-        {"run_id": run_id},
-    ).one()
+    """Count the jobs that a run has retried, and how they ended."""
+    row = reader.run(_PROGRESS, {"run_id": run_id}).one()
     return Progress(retried=row.retried, tried=row.tried, failing=row.failing)
 
 

@@ -28,6 +28,7 @@ balances = Table(
 _BALANCE: Final = """
 SELECT balance, total_earned, total_spent FROM credits.balances WHERE user_id = %(user_id)s
 """
+_LOCK: Final = "SELECT * FROM credits.lock_balances(%(user_ids)b::text[], %(wait)s)"
 
 
 def balance_of(reader: Reader, user_id: UserId) -> Balance:
@@ -60,8 +61,8 @@ def lock_balances(store: Store, user_ids: Sequence[UserId], *, wait: bool) -> di
     """Lock the balances of these users, in sorted order, and read them.
 
     Args:
-        wait: For balances that somebody else has locked; else they are left out, as users without a balance are.
+        wait: Wait for balances that another transaction has locked; otherwise they are left out, as users without a
+            balance always are.
     """
-    asked = {"user_ids": list(user_ids), "wait": wait}
-    found = store.fetch_all("SELECT * FROM credits.lock_balances(%(user_ids)b::text[], %(wait)s)", asked)
-    return {UserId(user_id): Credits(balance) for user_id, balance in found}
+    locked = store.fetch_all(_LOCK, {"user_ids": list(user_ids), "wait": wait})
+    return {UserId(user_id): Credits(balance) for user_id, balance in locked}

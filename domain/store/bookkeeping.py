@@ -11,8 +11,8 @@ from domain.store.database import Reader
 
 PAGE: Final = 5_000
 
-# Each movement of a refund or dispute tells how much of its purchase was with the buyer then. Where an erasure took
-# that away, it is what is with the buyer now.
+# Each movement of a refund or dispute holds how much of its purchase was refunded by then. Where an erasure removed
+# that, the amount refunded by now is used.
 _STANDING: Final = text("""
 WITH refunded AS (
     SELECT DISTINCT ON (t.counterparty)
@@ -51,7 +51,7 @@ ORDER BY coalesce(completed_at, created_at), id
 
 
 def read_period(reader: Reader, *, begin: datetime, end: datetime) -> Period:
-    """Read the standings at both ends, and what moved in between."""
+    """Read the standings at both ends, and the credits that moved in between."""
     moved = list(reader.run(_MOVED, {"begin": begin, "end": end}))
     return Period(
         opening=_standing(reader, begin),

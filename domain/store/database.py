@@ -1,4 +1,4 @@
-"""The door to PostgreSQL: how a process connects, and what one transaction is."""
+"""PostgreSQL: how a process connects, and what one transaction is."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,11 +20,11 @@ _BUSY = frozenset({"55P03", "40P01", "40001", "57014"})
 """SQLSTATEs of lock_not_available, deadlock_detected, serialization_failure and query_canceled (a time limit)."""
 
 _AWAY = frozenset({"25006", "25P03"})
-"""SQLSTATEs of read_only_sql_transaction (a standby) and idle_in_transaction_session_timeout (we slept)."""
+"""SQLSTATEs of read_only_sql_transaction (a standby) and idle_in_transaction_session_timeout (we were suspended)."""
 
 
 class UnfitDatabase(Exception):
-    """The database cannot be trusted with money, or is older than this code. The message says what to do."""
+    """The database is not durable, or is older than this code. The message says what to do."""
 
 
 class Reader:
@@ -61,15 +61,15 @@ class Reader:
         return cursor.execute(sql, dict(values)).fetchall()
 
     def allow_s(self, seconds: int) -> None:
-        """Let the statements of this transaction take longer than the process allows: for work that reads much."""
+        """Let the statements of this transaction take up to `seconds`: for work that reads much."""
         self._connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{int(seconds)}s'")
 
 
 class Store(Reader):
-    """One transaction. Operations read and write through it; whoever opened it commits by leaving the block well."""
+    """One transaction. Operations read and write through it; it commits when its block ends without an error."""
 
     def execute(self, sql: str, values: Mapping[str, Any]) -> None:
-        """Run SQL (`%(name)s`) that returns nothing, past SQLAlchemy."""
+        """Run SQL (`%(name)s`) that returns no rows, past SQLAlchemy."""
         _driver(self._connection).execute(sql, dict(values))
 
 
@@ -79,9 +79,9 @@ class Database:
     Args:
         url: SQLAlchemy address, `postgresql+psycopg://…`.
         pool_size: Most connections of this process.
-        lock_timeout_s: How long a statement may wait for a row that somebody else has locked.
+        lock_timeout_s: How long a statement may wait for a row that another transaction has locked.
         statement_timeout_s: How long a statement may take.
-        as_app: Run as the role without rights on the ledger; `False` only for people's command-line tools.
+        as_app: Run as the role without rights on the ledger; `False` only for commands that a person runs.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Database:
     ) -> None:
         self._engine = create_engine(
             url,
-            hide_parameters=True,  # an error's text goes to the logs, parameters hold what people wrote
+            hide_parameters=True,  # an error's text is logged, and parameters hold personal data
             isolation_level="AUTOCOMMIT",  # transactions are opened by `begin`, with psycopg's own block
             pool_reset_on_return=None,  # every block ends its transaction; there is nothing to reset
             pool_size=pool_size,
@@ -115,7 +115,7 @@ class Database:
 
     @contextmanager
     def begin(self) -> Iterator[Store]:
-        """Open a transaction: committed when the block ends well, rolled back when it raises.
+        """Open a transaction: committed when the block ends without an error, rolled back when it raises.
 
         Raises:
             Busy: a lock or a time limit was hit.
@@ -137,7 +137,7 @@ class Database:
             yield Reader(connection)
 
     def check(self) -> None:
-        """Make sure that the database is there, durable and new enough.
+        """Make sure that the database can be reached, is durable and new enough.
 
         Raises:
             UnfitDatabase: it is not durable, or its migrations are behind this code.
@@ -152,7 +152,7 @@ class Database:
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
-        """Take a connection from the pool, and turn the driver's ways of saying "not now" into the domain's."""
+        """Take a connection from the pool, and turn errors of the driver that may pass into `Busy` or `Unavailable`."""
         connected = False
         try:
             with self._engine.connect() as connection:
@@ -179,19 +179,20 @@ class Database:
 
 
 def _refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:
-    """Let the pool replace a connection that broke, or that the server ended while it was idle: else there is no news.
+    """Let the pool replace a connection that broke, or that the server ended while it was idle.
 
-    A look at the socket costs a microsecond; asking the server would cost a round trip.
+    An idle connection with something to read was ended by the server. Polling the socket costs a microsecond; a query
+    would cost a round trip.
     """
-    looking = poll()
+    poller = poll()
     if not connection.closed:
-        looking.register(connection.fileno(), POLLIN)
-    if connection.closed or looking.poll(0):
+        poller.register(connection.fileno(), POLLIN)
+    if connection.closed or poller.poll(0):
         raise exc.DisconnectionError
 
 
 def _prepare(connection: Any, session: Mapping[str, str]) -> None:
-    """Give a new connection its limits and its role, and refuse one that would forget commits in a crash."""
+    """Give a new connection its limits and its role, and refuse one that could lose commits in a crash."""
     settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in session.items())
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('synchronous_commit') AS durable")
@@ -212,7 +213,7 @@ def _driver(connection: Connection) -> psycopg.Connection[Any]:
 
 
 def _refusal(error: exc.DBAPIError | psycopg.Error) -> Exception:
-    """Tell what a driver error means to a caller; one that is a fault of ours stays what it is."""
+    """Tell what a driver error means to a caller; an error that is a bug of ours is returned as it is."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     if getattr(cause, "sqlstate", None) in _BUSY:
         return Busy("the row is locked by someone else")

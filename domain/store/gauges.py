@@ -1,4 +1,4 @@
-"""The state of the house in a few numbers, for those who watch it."""
+"""The state of the service in a few numbers, for monitoring."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,28 +8,6 @@ from sqlalchemy import text
 
 from domain.store.database import Reader
 from domain.store.invariants import INVARIANTS
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gauges:
-    """Numbers of this moment.
-
-    Attributes:
-        oldest_pending_s: Age of the oldest due job, in seconds; 0 if none waits.
-        oldest_failed_s: Since the first of the failed jobs failed, in seconds; 0 if there is none.
-        webhook_lag_s: Of the latest Stripe event: from its making to its end here, or to now.
-        audit_age_s: Since the books were last proved; -1 if never.
-        jobs: Count by kind and state; ended ones of the last hour only.
-        violations: What the last audit found, by invariant.
-    """
-
-    oldest_pending_s: float
-    oldest_failed_s: float
-    webhook_lag_s: float
-    audit_age_s: float
-    jobs: Mapping[tuple[str, str], int]
-    violations: Mapping[str, int]
-
 
 _OLDEST: Final = text("""
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM jobs.jobs
@@ -54,15 +32,36 @@ GROUP BY kind, state
 """)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Gauges:
+    """Numbers of this moment.
+
+    Attributes:
+        oldest_pending_s: Age of the oldest due job, in seconds; 0 if none waits.
+        oldest_failed_s: Since the first of the failed jobs failed, in seconds; 0 if there is none.
+        webhook_lag_s: Of the latest Stripe event, in seconds: from its creation to its end here, or to now.
+        audit_age_s: Seconds since the last audit of the books; -1 if there was none.
+        jobs: Count by kind and state; ended ones of the last hour only.
+        violations: What the last audit found, by invariant.
+    """
+
+    oldest_pending_s: float
+    oldest_failed_s: float
+    webhook_lag_s: float
+    audit_age_s: float
+    jobs: Mapping[tuple[str, str], int]
+    violations: Mapping[str, int]
+
+
 def read_gauges(reader: Reader) -> Gauges:
     """Read the numbers."""
     audit = reader.first(_AUDIT)
-    found = audit.violations if audit else {}
+    violations = audit.violations if audit else {}
     return Gauges(
         oldest_pending_s=float(reader.run(_OLDEST).scalar_one()),
         oldest_failed_s=float(reader.run(_FAILED).scalar_one()),
         webhook_lag_s=max(float(reader.run(_LAG).scalar() or 0), 0.0),
         audit_age_s=float(audit.age) if audit else -1.0,
         jobs={(kind, state): count for kind, state, count in reader.run(_COUNTS)},
-        violations={invariant.name: found.get(invariant.name, 0) for invariant in INVARIANTS},
+        violations={invariant.name: violations.get(invariant.name, 0) for invariant in INVARIANTS},
     )

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -22,7 +21,6 @@ from sqlalchemy import (
     func,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -32,6 +30,7 @@ from domain.ids import new_id
 from domain.rules.gift_codes import parse_code
 from domain.rules.gifts import Gift, GiftStatus, GiftType, NewGift, Redemption
 from domain.store.database import Reader, Store
+from domain.store.paging import Position, newest_first, overdue
 from domain.store.schema import instant, metadata
 from domain.units import Credits, UserId
 
@@ -88,9 +87,6 @@ gift_redemptions = Table(
     schema="gifts",
 )
 
-Position = tuple[datetime, UUID]
-"""Where a list goes on: behind the row with this time and id."""
-
 
 def add(store: Store, gift_id: UUID, new: NewGift, *, code: str, target_address: str | None, now: datetime) -> Gift:
     """Write a new, active gift."""
@@ -119,10 +115,10 @@ def by_code(reader: Reader, code: str) -> Gift | None:
 
 
 def get_by_code(reader: Reader, typed: str) -> Gift:
-    """Find a gift by its code, typed in any way a person types it.
+    """Find a gift by its code as a person typed it: any case, with or without dashes.
 
     Raises:
-        NotFound: there is none; the same for a code that cannot be one.
+        NotFound: there is none, or the text cannot be a code.
     """
     code = parse_code(typed)
     gift = None if code is None else by_code(reader, code)
@@ -138,7 +134,7 @@ def by_id(reader: Reader, gift_id: UUID) -> Gift | None:
 
 
 def lock(store: Store, gift_id: UUID) -> Gift | None:
-    """Lock and read a gift: redeeming, cancelling and expiring queue here, and the first one wins."""
+    """Lock and read a gift: redeeming, cancelling and expiring it wait here for each other; the first one ends it."""
     row = store.first(select(gift_codes).where(gift_codes.c.id == gift_id).with_for_update())
     return None if row is None else _gift(row)
 
@@ -146,9 +142,9 @@ def lock(store: Store, gift_id: UUID) -> Gift | None:
 def end(store: Store, gift_id: UUID, status: GiftStatus, *, now: datetime) -> None:
     """Write the end of a locked, active gift."""
     redeemed = int(status is GiftStatus.DEPLETED)
-    # A machine's clock may be behind the one that made the gift.
-    later = func.greatest(now, gift_codes.c.created_at)
-    values = {"status": status.value, "redeemed": redeemed, "updated_at": later}
+    # The clock of this machine may be behind that of the machine that created the gift.
+    ended_at = func.greatest(now, gift_codes.c.created_at)
+    values = {"status": status.value, "redeemed": redeemed, "updated_at": ended_at}
     store.run(update(gift_codes).where(gift_codes.c.id == gift_id).values(values))
 
 
@@ -177,9 +173,9 @@ def redemption_of(reader: Reader, gift_id: UUID) -> Redemption | None:
 
 def redeemed_among(reader: Reader, gift_ids: Sequence[UUID], user_id: UserId) -> tuple[int, Credits]:
     """Count which of these gifts a user has redeemed, and their credits."""
-    theirs = gift_redemptions.c.gift_code_id.in_(gift_ids) & (gift_redemptions.c.user_id == user_id)
-    counted = select(func.count(), func.coalesce(func.sum(gift_redemptions.c.credits_received), 0)).where(theirs)
-    count, total = reader.run(counted).one()
+    by_user = gift_redemptions.c.gift_code_id.in_(gift_ids) & (gift_redemptions.c.user_id == user_id)
+    totals = select(func.count(), func.coalesce(func.sum(gift_redemptions.c.credits_received), 0)).where(by_user)
+    count, total = reader.run(totals).one()
     return count, Credits(int(total))
 
 
@@ -197,21 +193,15 @@ def active_for(reader: Reader, address: str, *, not_from: UserId, now: datetime,
 
 def due(reader: Reader, *, now: datetime, behind: Position | None, most: int) -> list[Position]:
     """Find active gifts past their end, the longest overdue first; `behind` goes on after one already seen."""
-    wanted = select(gift_codes.c.expires_at, gift_codes.c.id).where(
-        gift_codes.c.status == GiftStatus.ACTIVE.value, gift_codes.c.expires_at <= now
-    )
-    if behind is not None:
-        wanted = wanted.where(tuple_(gift_codes.c.expires_at, gift_codes.c.id) > behind)
-    rows = reader.run(wanted.order_by(gift_codes.c.expires_at, gift_codes.c.id).limit(most))
-    return [(row.expires_at, row.id) for row in rows]
+    return overdue(reader, gift_codes, status=GiftStatus.ACTIVE.value, now=now, behind=behind, most=most)
 
 
 def created_by(
     reader: Reader, user_id: UserId, *, limit: int, offset: int = 0, older_than: Position | None = None
 ) -> list[Gift]:
     """Read the gifts a user has created, newest first; `older_than` continues behind one already seen."""
-    wanted = select(gift_codes).where(gift_codes.c.creator_id == user_id)
-    paged = _page(wanted, gift_codes.c.created_at, gift_codes.c.id, older_than=older_than)
+    created = select(gift_codes).where(gift_codes.c.creator_id == user_id)
+    paged = newest_first(created, gift_codes.c.created_at, gift_codes.c.id, older_than=older_than)
     return [_gift(row) for row in reader.run(paged.limit(limit).offset(offset))]
 
 
@@ -219,31 +209,23 @@ def redeemed_by(
     reader: Reader, user_id: UserId, *, limit: int, offset: int = 0, older_than: Position | None = None
 ) -> list[Redemption]:
     """Read the gifts a user has redeemed, newest first; `older_than` continues behind one already seen."""
-    wanted = _redemptions().where(gift_redemptions.c.user_id == user_id)
-    paged = _page(wanted, gift_redemptions.c.created_at, gift_redemptions.c.id, older_than=older_than)
+    redeemed = _redemptions().where(gift_redemptions.c.user_id == user_id)
+    paged = newest_first(redeemed, gift_redemptions.c.created_at, gift_redemptions.c.id, older_than=older_than)
     return [_redemption(row) for row in reader.run(paged.limit(limit).offset(offset))]
-
-
-def _page(
-    wanted: Select[Any], created_at: ColumnElement[Any], row_id: ColumnElement[Any], *, older_than: Position | None
-) -> Select[Any]:
-    if older_than is not None:
-        wanted = wanted.where(tuple_(created_at, row_id) < older_than)
-    return wanted.order_by(created_at.desc(), row_id.desc())
 
 
 def _redemptions() -> Select[Any]:
     """Join each redemption with its gift."""
-    theirs = gift_redemptions.c
+    redemptions = gift_redemptions.c
     return select(
         gift_codes,
-        theirs.id.label("redemption_id"),
-        theirs.user_id,
-        theirs.credits_received,
-        theirs.transaction_id,
-        theirs.source_app_id.label("redeemed_in"),
-        theirs.created_at.label("redeemed_at"),
-    ).join_from(gift_redemptions, gift_codes, gift_codes.c.id == theirs.gift_code_id)
+        redemptions.id.label("redemption_id"),
+        redemptions.user_id,
+        redemptions.credits_received,
+        redemptions.transaction_id,
+        redemptions.source_app_id.label("redeemed_in"),
+        redemptions.created_at.label("redeemed_at"),
+    ).join_from(gift_redemptions, gift_codes, gift_codes.c.id == redemptions.gift_code_id)
 
 
 def _gift(row: Row[Any]) -> Gift:

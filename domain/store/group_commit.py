@@ -1,4 +1,4 @@
-"""Group commit: movements that are asked for at the same time share a statement, a round trip and a commit."""
+"""Group commit: movements that are requested at the same time share a statement, a round trip and a commit."""
 
 import time
 from collections import deque
@@ -19,14 +19,14 @@ LOCK_TIMEOUT_S: Final = 0.05
 """How long a locked balance may hold up all that are written together."""
 
 ALONE_FOR_S: Final = 5.0
-"""How long a user's movements go alone after one was too busy."""
+"""How long a user's movements are written alone after one was refused as busy."""
 
 PATIENCE_S: Final = 1.0
-"""How long a movement waits to be written with others before it goes alone."""
+"""How long a movement waits to be written with others before it is written alone."""
 
 
-class _Asked:
-    """A movement in the line."""
+class _Waiting:
+    """A movement that waits in the line."""
 
     __slots__ = ("called", "leads", "movement", "now", "written")
 
@@ -44,8 +44,8 @@ class GroupCommit:
 
     The first in the line leads: it writes, in one statement, whatever has come by then. When it is done, the first of
     those that came since leads. What cannot be written with the others (a refusal, a repetition, a balance that is
-    locked for long, and all of them if the statement fails) is written alone. A movement may so be tried twice; its
-    key sees to it that it happens once.
+    locked for long, and all of them if the statement fails) is written alone. A movement may be attempted twice; its
+    key makes sure that it is written once.
 
     Args:
         url: SQLAlchemy address, `postgresql+psycopg://…`.
@@ -56,7 +56,7 @@ class GroupCommit:
         self._database = Database(url, pool_size=1, lock_timeout_s=LOCK_TIMEOUT_S)
         self._alone = alone
         self._lock = Lock()
-        self._line: deque[_Asked] = deque()
+        self._line: deque[_Waiting] = deque()
         self._is_led = False
         self._busy_until: dict[UserId, float] = {}
 
@@ -85,18 +85,18 @@ class GroupCommit:
             raise
 
     def _append_in_line(self, movement: Movement, now: datetime) -> Appended | None:
-        asked = _Asked(movement, now)
+        waiting = _Waiting(movement, now)
         with self._lock:
             if self._busy_until and self._is_busy(movement.user_id):
                 return None
-            self._line.append(asked)
+            self._line.append(waiting)
             if not self._is_led:
                 self._call_leader()
-        if not asked.called.acquire(timeout=PATIENCE_S):
-            self._leave(asked)
-        if asked.leads:
+        if not waiting.called.acquire(timeout=PATIENCE_S):
+            self._leave(waiting)
+        if waiting.leads:
             self._lead()
-        return asked.written
+        return waiting.written
 
     def _is_busy(self, user_id: UserId) -> bool:
         now = time.monotonic()
@@ -110,10 +110,10 @@ class GroupCommit:
             self._line[0].leads = True
             self._line[0].called.release()
 
-    def _leave(self, asked: _Asked) -> None:
+    def _leave(self, waiting: _Waiting) -> None:
         with self._lock:
-            if asked in self._line and not asked.leads:
-                self._line.remove(asked)
+            if waiting in self._line and not waiting.leads:
+                self._line.remove(waiting)
 
     def _lead(self) -> None:
         with self._lock:
@@ -123,18 +123,18 @@ class GroupCommit:
         finally:
             with self._lock:
                 self._call_leader()
-            for asked in together[1:]:  # the first is the leader
-                asked.called.release()
+            for waiting in together[1:]:  # the first is the leader
+                waiting.called.release()
 
-    def _write(self, together: list[_Asked]) -> None:
-        movements, now = [asked.movement for asked in together], together[-1].now
+    def _write(self, together: list[_Waiting]) -> None:
+        movements, now = [waiting.movement for waiting in together], together[-1].now
         try:
             with self._database.single() as store:
                 if len(movements) == 1:
                     together[0].written = ledger.append(store, movements[0], now=now)
                     return
                 written = ledger.append_together(store, movements, now=now)
-        except Exception:  # noqa: BLE001 - each goes alone, and learns for itself what it was
+        except Exception:  # noqa: BLE001 - each is then written alone, and gets its own error
             return
-        for asked, appended in zip(together, written, strict=True):
-            asked.written = appended
+        for waiting, appended in zip(together, written, strict=True):
+            waiting.written = appended

@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, Table, Text, Uuid, func, select, text, tuple_, update
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Row, Table, Text, Uuid, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.errors import NotFound
 from domain.rules.holds import Hold, HoldStatus
 from domain.store.database import Reader, Store
+from domain.store.paging import Position, overdue
 from domain.store.schema import instant, metadata
 from domain.units import Credits, UserId
 
@@ -30,15 +31,16 @@ reservations = Table(
     schema="credits",
 )
 
-Position = tuple[datetime, UUID]
-
 
 def add(
     store: Store, hold_id: UUID, *, user_id: UserId, amount: Credits, reason: str, expires_at: datetime, now: datetime
 ) -> None:
     """Write a new, open hold."""
-    facts = {"user_id": user_id, "amount": amount, "reason": reason}
-    store.run(insert(reservations).values(id=hold_id, **facts, expires_at=expires_at, created_at=now))
+    store.run(
+        insert(reservations).values(
+            id=hold_id, user_id=user_id, amount=amount, reason=reason, expires_at=expires_at, created_at=now
+        )
+    )
 
 
 def owner_of(reader: Reader, hold_id: UUID) -> UserId:
@@ -54,7 +56,7 @@ def owner_of(reader: Reader, hold_id: UUID) -> UserId:
 
 
 def lock(store: Store, hold_id: UUID) -> Hold | None:
-    """Lock and read a hold: its possible ends queue here, and the first one wins."""
+    """Lock and read a hold: committing, releasing and expiring it wait here for each other; the first one ends it."""
     row = store.first(select(reservations).where(reservations.c.id == hold_id).with_for_update())
     return None if row is None else _hold(row)
 
@@ -63,20 +65,15 @@ def end(
     store: Store, hold_id: UUID, status: HoldStatus, *, committed_amount: Credits | None = None, now: datetime
 ) -> None:
     """Write the end of a locked, open hold."""
-    later = func.greatest(now, reservations.c.created_at)
-    values = {"status": status.value, "committed_amount": committed_amount, "ended_at": later}
+    # The clock of this machine may be behind that of the machine that created the hold.
+    ended_at = func.greatest(now, reservations.c.created_at)
+    values = {"status": status.value, "committed_amount": committed_amount, "ended_at": ended_at}
     store.run(update(reservations).where(reservations.c.id == hold_id).values(values))
 
 
 def due(reader: Reader, *, now: datetime, behind: Position | None, most: int) -> list[Position]:
     """Find open holds past their end, the longest overdue first; `behind` goes on after one already seen."""
-    wanted = select(reservations.c.expires_at, reservations.c.id).where(
-        reservations.c.status == HoldStatus.OPEN.value, reservations.c.expires_at <= now
-    )
-    if behind is not None:
-        wanted = wanted.where(tuple_(reservations.c.expires_at, reservations.c.id) > behind)
-    rows = reader.run(wanted.order_by(reservations.c.expires_at, reservations.c.id).limit(most))
-    return [(row.expires_at, row.id) for row in rows]
+    return overdue(reader, reservations, status=HoldStatus.OPEN.value, now=now, behind=behind, most=most)
 
 
 def _hold(row: Row[Any]) -> Hold:

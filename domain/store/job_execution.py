@@ -1,6 +1,6 @@
 """How workers take jobs, hold them and end them.
 
-Leases and due times are told by the database's clock alone, so that a machine whose clock is wrong cannot run a job
+Leases and due times come from the database's clock alone, so that a machine whose clock is wrong cannot run a job
 early or take it from its worker.
 """
 
@@ -20,7 +20,7 @@ from domain.store.database import Reader, Store
 from domain.store.jobs import attempts, job_of, jobs
 
 SILENCE: Final = timedelta(seconds=5)
-"""How long after its bell a job that nobody started is rung for again."""
+"""How long after the first ring a job that no worker has started is rung for again."""
 
 _LEASES: Final = Jsonb({name: f"{kind.lease.total_seconds():g} s" for kind in KINDS.values() for name in kind.names})
 """How long a started job of each kind is leased. Jobs of kinds that this release does not know are left alone."""
@@ -64,7 +64,7 @@ def claim(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
     """Start a job: count the start and lease the job to `token`.
 
     Returns:
-        The job, or nothing if it is gone, ended, not due, or in another worker's hands.
+        The job, or `None` if it is gone, ended, not due, or leased to another worker.
     """
     row = store.fetch_one(_CLAIM, {"id": job_id, "token": token, "leases": _LEASES})
     return None if row is None else job_of(row)
@@ -78,10 +78,10 @@ def claim_fresh(store: Store, job_ids: Sequence[UUID], *, kinds: Sequence[AnyKin
         jobs.c.attempts == 0,
         jobs.c.starts == 0,
     )
-    found = func.array(due.order_by(jobs.c.id).with_for_update(skip_locked=True).scalar_subquery(), type_=ARRAY(Uuid))
+    due_ids = func.array(due.order_by(jobs.c.id).with_for_update(skip_locked=True).scalar_subquery(), type_=ARRAY(Uuid))
     statement = (
         update(jobs)
-        .where(jobs.c.id == any_(found))
+        .where(jobs.c.id == any_(due_ids))
         .values(starts=1, lease_token=token, leased_until=_now + LEASE)
         .returning(jobs)
     )
@@ -89,7 +89,7 @@ def claim_fresh(store: Store, job_ids: Sequence[UUID], *, kinds: Sequence[AnyKin
 
 
 def still_due(reader: Reader, job_ids: Sequence[UUID]) -> list[UUID]:
-    """Tell which of these jobs are due and in nobody's hands."""
+    """Tell which of these jobs are due and not leased."""
     if not job_ids:
         return []
     return list(reader.run(select(jobs.c.id).where(*_due(job_ids)).order_by(jobs.c.id)).scalars())
@@ -109,8 +109,8 @@ def lock_all_leased(store: Store, job_ids: Sequence[UUID], *, token: UUID) -> se
 
 def end_all(store: Store, results: Mapping[UUID, Mapping[str, Any]]) -> None:
     """Write the ends of jobs that are locked: each is done, with its result."""
-    asked = {"ids": list(results), "results": [Jsonb(dict(result)) for result in results.values()]}
-    store.fetch_all(_END_ALL, asked)
+    values = {"ids": list(results), "results": [Jsonb(dict(result)) for result in results.values()]}
+    store.fetch_all(_END_ALL, values)
 
 
 def lock_leased(store: Store, job_id: UUID, *, token: UUID) -> bool:
@@ -131,9 +131,9 @@ def end(
     store.execute(_END, values)
 
 
-def rest(store: Store, job_id: UUID, *, pause: timedelta, attempts_made: int) -> None:
-    """Send a locked job back to wait: it is due again after `pause`."""
-    values = {"next_at": _now + pause, "attempts": attempts_made, "starts": 0, **_unbound}
+def rest(store: Store, job_id: UUID, *, pause: timedelta, attempts: int) -> None:
+    """Let a locked job wait after a failed attempt: it is due again after `pause`."""
+    values = {"next_at": _now + pause, "attempts": attempts, "starts": 0, **_unbound}
     store.run(update(jobs).where(jobs.c.id == job_id).values(values))
 
 
@@ -144,13 +144,13 @@ def postpone(store: Store, job_id: UUID, *, pause: timedelta) -> None:
 
 
 def add_attempt(store: Store, job_id: UUID, *, worker: str, error_class: str, message: str, traceback: str) -> None:
-    """Write down a failed try."""
+    """Write down a failed attempt."""
     facts = {"worker": worker, "error_class": error_class, "message": message, "traceback": traceback}
     store.run(insert(attempts).values(id=new_id(), job_id=job_id, failed_at=_now, **facts))
 
 
 def take_silent(store: Store, *, most: int) -> dict[Queue, list[UUID]]:
-    """Take the due jobs whose bell nobody has heard, to ring it again: after 5 s, then 10, 20, every 30.
+    """Take the due jobs that no worker has started, to ring again: after 5 s, then 10, 20, every 30.
 
     Two sweepers at once take different jobs. A job rung twice does no harm, it is claimed once; the growing pauses only
     keep a long queue from filling Redis with repeats.
@@ -162,14 +162,14 @@ def take_silent(store: Store, *, most: int) -> dict[Queue, list[UUID]]:
 
 
 def oldest_pending_age(reader: Reader, queue: Queue) -> timedelta | None:
-    """Tell how long the oldest due job of a queue has been waiting for a worker; nothing if none is.
+    """Tell how long the oldest due job of a queue has been waiting for a worker; `None` if none is.
 
-    A job that a worker has in hand does not wait, and one that rested after a failed try waits since its rest is over.
+    A leased job does not wait, and a job that rested after a failed attempt waits since its rest is over.
     """
     due = (jobs.c.state == "pending", jobs.c.next_at <= _now, jobs.c.queue == queue.value, _free)
     age: timedelta | None = reader.run(select(_now - func.min(jobs.c.next_at)).where(*due)).scalar()
     return age
 
 
-def _jsonb(told: Mapping[str, Any] | None) -> Jsonb | None:
-    return None if told is None else Jsonb(dict(told))
+def _jsonb(document: Mapping[str, Any] | None) -> Jsonb | None:
+    return None if document is None else Jsonb(dict(document))

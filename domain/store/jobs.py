@@ -93,16 +93,16 @@ ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING RETURNING *
 """
 _INSERT_MANY: Final = """
 INSERT INTO jobs.jobs (id, kind, queue, key, user_id, payload, next_at, enqueued_at, created_at)
-SELECT asked.*, now(), now(), now()
+SELECT new_job.*, now(), now(), now()
 FROM unnest(%(ids)b::uuid[], %(kinds)b::text[], %(queues)b::text[], %(keys)b::text[], %(user_ids)b::text[],
-            %(payloads)b::jsonb[]) AS asked (id, kind, queue, key, user_id, payload)
+            %(payloads)b::jsonb[]) AS new_job (id, kind, queue, key, user_id, payload)
 ON CONFLICT ON CONSTRAINT jobs_key_key DO NOTHING RETURNING id
 """
 _now = func.clock_timestamp()
 
 
 def insert_new(store: Store, new: AnyNewJob) -> Job | None:
-    """Write a job if its key is new; nothing if there is a job of this key."""
+    """Write a job if its key is new; returns `None` if there is a job of this key."""
     values = {
         "id": new_id(),
         "kind": new.kind.name,
@@ -118,8 +118,8 @@ def insert_new(store: Store, new: AnyNewJob) -> Job | None:
 
 
 def insert_many(store: Store, new: Sequence[AnyNewJob]) -> list[UUID]:
-    """Write thousands of jobs of the house itself in one statement; returns the ids of those whose keys are new."""
-    asked = {
+    """Write many jobs, thousands at most, in one statement; returns the ids of those whose keys are new."""
+    values = {
         "ids": [new_id() for _ in new],
         "kinds": [job.kind.name for job in new],
         "queues": [job.kind.queue.value for job in new],
@@ -127,7 +127,7 @@ def insert_many(store: Store, new: Sequence[AnyNewJob]) -> list[UUID]:
         "user_ids": [job.user_id for job in new],
         "payloads": [Jsonb(job.stored_payload) for job in new],
     }
-    return [job_id for (job_id,) in store.fetch_all(_INSERT_MANY, asked)]
+    return [job_id for (job_id,) in store.fetch_all(_INSERT_MANY, values)]
 
 
 def by_id(reader: Reader, job_id: UUID) -> Job | None:
@@ -140,7 +140,7 @@ def get(reader: Reader, job_id: UUID, *, owner: UserId | None) -> Job:
     """Read a job.
 
     Args:
-        owner: Who asks; `None` for services and admins, who see every job.
+        owner: The user who asks; `None` for services and admins, who see every job.
 
     Raises:
         NotFound: there is no such job, or it is not the owner's.
@@ -183,9 +183,10 @@ def hurry(store: Store, job_id: UUID) -> None:
 
 def prune(store: Store, states: Sequence[JobState], *, older_than: timedelta, most: int) -> int:
     """Delete at most `most` jobs that ended longer ago than `older_than`; returns how many."""
-    old = select(jobs.c.id).where(jobs.c.state.in_([s.value for s in states]), jobs.c.finished_at < _now - older_than)
-    found = old.limit(most).with_for_update(skip_locked=True)
-    deleted: int = store.run(jobs.delete().where(jobs.c.id.in_(found))).rowcount
+    ended = jobs.c.state.in_([state.value for state in states])
+    old = select(jobs.c.id).where(ended, jobs.c.finished_at < _now - older_than)
+    batch = old.limit(most).with_for_update(skip_locked=True)
+    deleted: int = store.run(jobs.delete().where(jobs.c.id.in_(batch))).rowcount
     return deleted
 
 

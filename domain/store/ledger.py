@@ -56,15 +56,15 @@ SELECT outcome, id, seq, balance_before, balance_after, total_earned, total_spen
     %(movement_key)s, %(idempotency_key)s, %(request_hash)s, %(now)s)
 """
 _APPEND_TOGETHER: Final = """
-SELECT place, outcome, made.id, seq, balance_before, balance_after, total_earned, total_spent, created_at
+SELECT place, outcome, appended.id, seq, balance_before, balance_after, total_earned, total_spent, created_at
 FROM unnest(%(ids)b::uuid[], %(user_ids)b::text[], %(types)b::text[], %(amounts)b::bigint[], %(app_ids)b::text[],
             %(counterparties)b::text[], %(descriptions)b::text[], %(metadata)b::jsonb[], %(movement_keys)b::text[],
             %(idempotency_keys)b::text[], %(request_hashes)b::bytea[])
-     WITH ORDINALITY AS asked (id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key,
-                               idempotency_key, request_hash, place)
+     WITH ORDINALITY AS movement (id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key,
+                                  idempotency_key, request_hash, place)
 CROSS JOIN LATERAL credits.append(
-    asked.id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key, idempotency_key,
-    request_hash, %(now)s) AS made
+    movement.id, user_id, type, amount, app_id, counterparty, description, metadata, movement_key, idempotency_key,
+    request_hash, %(now)s) AS appended
 """
 
 
@@ -75,7 +75,7 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
         InsufficientCredits: a debit is larger than the balance (a clawback may go below zero).
         KeyReused: the movement's key is in the ledger already, from another request.
     """
-    made = store.fetch_one(
+    row = store.fetch_one(
         _APPEND,
         {
             "id": new_id(),
@@ -92,14 +92,13 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
             "now": now,
         },
     )
-    match made.outcome:
+    match row.outcome:
         case "appended":
-            return Appended(transaction=_written(movement, made), replayed=False)
+            return Appended(transaction=_written(movement, row), replayed=False)
         case "replayed":
-            row = store.run(select(transactions).where(transactions.c.id == made.id)).one()
-            return Appended(transaction=transaction_of(row), replayed=True)
+            return Appended(transaction=get(store, row.id), replayed=True)
         case "insufficient":
-            raise InsufficientCredits(required=-movement.amount, available=made.balance_before)
+            raise InsufficientCredits(required=-movement.amount, available=row.balance_before)
         case _:
             raise KeyReused
 
@@ -108,12 +107,12 @@ def append_together(store: Store, movements: Sequence[Movement], *, now: datetim
     """Move the credits of many users, and of one user many times, in one statement: all that are not refused, or none.
 
     Returns:
-        What came of each movement, in the order given; nothing for one that was refused or written before: `append`
-        tells which.
+        What was appended, in the order given; `None` for a movement that was refused or written before: `append` tells
+        which.
     """
     return [
-        Appended(transaction=_written(movement, made), replayed=False) if made.outcome == "appended" else None
-        for movement, made in zip(movements, _append_together(store, movements, now=now), strict=True)
+        Appended(transaction=_written(movement, row), replayed=False) if row.outcome == "appended" else None
+        for movement, row in zip(movements, _append_together(store, movements, now=now), strict=True)
     ]
 
 
@@ -124,7 +123,7 @@ def append_all(store: Store, movements: Sequence[Movement], *, now: datetime) ->
         BulkRefused: one of them was not written; the caller's transaction must end.
     """
     rows = _append_together(store, movements, now=now)
-    written = [made.id for made in rows if made.outcome == "appended"]
+    written = [row.id for row in rows if row.outcome == "appended"]
     if len(written) != len(movements):
         raise BulkRefused(f"{len(movements) - len(written)} of {len(movements)} movements were refused")
     return written
@@ -133,45 +132,45 @@ def append_all(store: Store, movements: Sequence[Movement], *, now: datetime) ->
 def _append_together(store: Store, movements: Sequence[Movement], *, now: datetime) -> list[Any]:
     """Append in the order of the users, so that two such statements never wait for each other."""
     order = sorted(range(len(movements)), key=lambda place: movements[place].user_id)
-    asked = [movements[place] for place in order]
+    ordered = [movements[place] for place in order]
     values = {
-        "ids": [new_id() for _ in asked],
-        "user_ids": [movement.user_id for movement in asked],
-        "types": [movement.type.value for movement in asked],
-        "amounts": [movement.amount for movement in asked],
-        "app_ids": [movement.app_id for movement in asked],
-        "counterparties": [movement.counterparty for movement in asked],
-        "descriptions": [movement.description for movement in asked],
-        "metadata": [None if movement.metadata is None else Jsonb(movement.metadata) for movement in asked],
-        "movement_keys": [movement.movement_key for movement in asked],
-        "idempotency_keys": [movement.idempotency_key for movement in asked],
-        "request_hashes": [movement.request_hash for movement in asked],
+        "ids": [new_id() for _ in ordered],
+        "user_ids": [movement.user_id for movement in ordered],
+        "types": [movement.type.value for movement in ordered],
+        "amounts": [movement.amount for movement in ordered],
+        "app_ids": [movement.app_id for movement in ordered],
+        "counterparties": [movement.counterparty for movement in ordered],
+        "descriptions": [movement.description for movement in ordered],
+        "metadata": [None if movement.metadata is None else Jsonb(movement.metadata) for movement in ordered],
+        "movement_keys": [movement.movement_key for movement in ordered],
+        "idempotency_keys": [movement.idempotency_key for movement in ordered],
+        "request_hashes": [movement.request_hash for movement in ordered],
         "now": now,
     }
-    rows: list[Any] = [None] * len(asked)
-    for made in store.fetch_all(_APPEND_TOGETHER, values):
-        rows[order[made.place - 1]] = made
+    rows: list[Any] = [None] * len(ordered)
+    for row in store.fetch_all(_APPEND_TOGETHER, values):
+        rows[order[row.place - 1]] = row
     return rows
 
 
 class BulkRefused(Exception):
-    """A movement among many could not be written: each must be tried alone to find out which."""
+    """A movement among many could not be written: each must be written alone to find out which."""
 
 
 def replay(reader: Reader, user_id: UserId, key: ClientKey | None) -> Transaction | None:
-    """Find the transaction that a client's key has brought about; nothing if there is none, or no key.
+    """Find the transaction that was written for a client's key; `None` if there is none, or no key.
 
-    For acts that have to look at more than the ledger before they know what the key's request meant.
+    For acts that have to read more than the ledger before they can answer a repeated request.
 
     Raises:
         KeyReused: the key came before, with another request.
     """
     if key is None:
         return None
-    wanted = select(transactions).where(
+    query = select(transactions).where(
         transactions.c.user_id == user_id, transactions.c.movement_key == key.movement_key
     )
-    row = reader.first(wanted)
+    row = reader.first(query)
     if row is None:
         return None
     if row.request_hash != key.request_hash:
@@ -191,47 +190,47 @@ def history(
     limit: int,
     offset: int = 0,
     before_seq: int | None = None,
-    wanted: HistoryFilter = WHOLE_HISTORY,
+    filters: HistoryFilter = WHOLE_HISTORY,
 ) -> list[Transaction]:
     """Read a user's transactions, newest first.
 
     Args:
-        before_seq: Only transactions older than this one: the way through long histories.
+        before_seq: Only transactions older than this one: for paging through long histories.
     """
     conditions = [transactions.c.user_id == user_id]
     if before_seq is not None:
         conditions.append(transactions.c.seq < before_seq)
-    if wanted.type is not None:
-        conditions.append(transactions.c.type == wanted.type.value)
-    if wanted.app_id is not None:
-        conditions.append(transactions.c.app_id == wanted.app_id)
-    if wanted.since is not None:
-        conditions.append(transactions.c.created_at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(transactions.c.created_at < wanted.until)
+    if filters.type is not None:
+        conditions.append(transactions.c.type == filters.type.value)
+    if filters.app_id is not None:
+        conditions.append(transactions.c.app_id == filters.app_id)
+    if filters.since is not None:
+        conditions.append(transactions.c.created_at >= filters.since)
+    if filters.until is not None:
+        conditions.append(transactions.c.created_at < filters.until)
     newest_first = select(transactions).where(*conditions).order_by(transactions.c.seq.desc())
     return [transaction_of(row) for row in reader.run(newest_first.limit(limit).offset(offset))]
 
 
-def _written(movement: Movement, made: Any) -> Transaction:
+def _written(movement: Movement, row: Any) -> Transaction:
     return Transaction(
-        id=made.id,
+        id=row.id,
         user_id=movement.user_id,
-        seq=made.seq,
+        seq=row.seq,
         type=movement.type,
         status="completed",
         amount=movement.amount,
-        balance_before=made.balance_before,
-        balance_after=made.balance_after,
-        total_earned=made.total_earned,
-        total_spent=made.total_spent,
+        balance_before=row.balance_before,
+        balance_after=row.balance_after,
+        total_earned=row.total_earned,
+        total_spent=row.total_spent,
         app_id=movement.app_id,
         counterparty=movement.counterparty,
         description=movement.description,
         metadata=movement.metadata,
         idempotency_key=movement.idempotency_key,
-        created_at=made.created_at,
-        completed_at=made.created_at,
+        created_at=row.created_at,
+        completed_at=row.created_at,
     )
 
 

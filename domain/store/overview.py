@@ -1,4 +1,4 @@
-"""The state of the house at a glance: queues, what is due, and what the day has brought so far."""
+"""The state of the service at a glance: the queues, what is due, and the sales and renewals of today."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,26 @@ from domain.ids import first_id_of
 from domain.store.database import Reader
 
 HOURS: Final = 24
+
+_QUEUES: Final = text("""
+SELECT queue, count(*) AS pending,
+       greatest(coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (
+           WHERE next_at <= clock_timestamp())), 0), 0) AS oldest_s
+FROM jobs.jobs WHERE state = 'pending' GROUP BY queue ORDER BY queue
+""")
+_DUE: Final = text("""
+SELECT count(*) FROM credits.sync_subscriptions WHERE active AND next_charge_at <= :now
+""")
+# Ids begin with the time of their creation, so the primary key finds today's rows.
+_TODAY: Final = text("""
+SELECT extract(hour FROM t.created_at)::int AS hour, coalesce(sum(p.price_euro_cents), 0)::bigint AS sales,
+       count(*) FILTER (WHERE t.type = 'usage' AND t.counterparty = 'sync') AS renewals
+FROM credits.transactions t
+LEFT JOIN credits.purchases p ON t.type = 'purchase' AND p.id::text = split_part(t.counterparty, ':', 2)
+WHERE t.id >= :first_id AND t.created_at >= :day AND t.created_at < :next_day
+  AND (t.type = 'purchase' OR t.counterparty = 'sync')
+GROUP BY hour
+""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,27 +56,6 @@ class Overview:
     due_renewals: int
     sales: Sequence[int]
     renewals: Sequence[int]
-
-
-_QUEUES: Final = text("""
-SELECT queue, count(*) AS pending,
-       greatest(coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (
-           WHERE next_at <= clock_timestamp())), 0), 0) AS oldest_s
-FROM jobs.jobs WHERE state = 'pending' GROUP BY queue ORDER BY queue
-""")
-_DUE: Final = text("""
-SELECT count(*) FROM credits.sync_subscriptions WHERE active AND next_charge_at <= :now
-""")
-# Ids begin with the time they were made: the primary key leads to today's rows.
-_TODAY: Final = text("""
-SELECT extract(hour FROM t.created_at)::int AS hour, coalesce(sum(p.price_euro_cents), 0)::bigint AS sales,
-       count(*) FILTER (WHERE t.type = 'usage' AND t.counterparty = 'sync') AS renewals
-FROM credits.transactions t
-LEFT JOIN credits.purchases p ON t.type = 'purchase' AND p.id::text = split_part(t.counterparty, ':', 2)
-WHERE t.id >= :first_id AND t.created_at >= :day AND t.created_at < :next_day
-  AND (t.type = 'purchase' OR t.counterparty = 'sync')
-GROUP BY hour
-""")
 
 
 def read_overview(reader: Reader, *, now: datetime) -> Overview:

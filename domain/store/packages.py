@@ -53,8 +53,8 @@ def find(reader: Reader, package_id: UUID) -> Package | None:
 
 def all_packages(reader: Reader, *, only_active: bool) -> list[Package]:
     """Read the packages in the order they are offered."""
-    wanted = select(packages).order_by(packages.c.sort_order, packages.c.credits)
-    return [_package(row) for row in reader.run(wanted.where(packages.c.active) if only_active else wanted)]
+    query = select(packages).order_by(packages.c.sort_order, packages.c.credits)
+    return [_package(row) for row in reader.run(query.where(packages.c.active) if only_active else query)]
 
 
 def add(
@@ -67,7 +67,7 @@ def add(
     sort_order: int,
     now: datetime,
 ) -> Package | None:
-    """Put a package on sale; nothing if there is one of this name."""
+    """Put a package on sale; returns `None` if there is one of this name."""
     fresh = insert(packages).values(
         id=new_id(),
         name=name,
@@ -83,7 +83,7 @@ def add(
 
 
 def change(store: Store, name: str, values: Mapping[str, Any], *, now: datetime) -> Package | None:
-    """Change what is said of a package. Purchases keep the credits and the price they were made with."""
+    """Change a package. Purchases keep the credits and the price they were started with."""
     changed = update(packages).where(func.lower(packages.c.name) == name.lower()).values(**values, updated_at=now)
     row = store.first(changed.returning(packages))
     return None if row is None else _package(row)
@@ -91,5 +91,4 @@ def change(store: Store, name: str, values: Mapping[str, Any], *, now: datetime)
 
 def _package(row: Row[Any]) -> Package:
     values = row._mapping  # noqa: SLF001 - SQLAlchemy's public way to read a row by name
-    facts = {name: values[name] for name in _FIELDS}
-    return Package(**facts)
+    return Package(**{name: values[name] for name in _FIELDS})

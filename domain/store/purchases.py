@@ -26,6 +26,7 @@ from domain.rules.purchases import Package, Purchase, PurchaseStatus, Redirects,
 from domain.rules.stripe_refunds import Level
 from domain.store.database import Reader, Store
 from domain.store.jobs import jobs
+from domain.store.paging import Position, newest_first
 from domain.store.schema import instant, json_column, metadata, number, text_column
 from domain.units import UserId
 
@@ -107,31 +108,25 @@ def lock(store: Store, purchase_id: UUID) -> Purchase | None:
 
 
 def of_user(
-    reader: Reader, user_id: UserId, *, limit: int, offset: int = 0, older_than: tuple[datetime, UUID] | None = None
+    reader: Reader, user_id: UserId, *, limit: int, offset: int = 0, older_than: Position | None = None
 ) -> list[Purchase]:
     """Read a user's purchases, newest first; `older_than` continues behind one already seen."""
-    wanted = select(purchases).where(purchases.c.user_id == user_id)
-    if older_than is not None:
-        created_at, purchase_id = older_than
-        older = (purchases.c.created_at < created_at) | (
-            (purchases.c.created_at == created_at) & (purchases.c.id < purchase_id)
-        )
-        wanted = wanted.where(older)
-    wanted = wanted.order_by(purchases.c.created_at.desc(), purchases.c.id.desc()).limit(limit).offset(offset)
-    return [_purchase(row) for row in reader.run(wanted)]
+    query = select(purchases).where(purchases.c.user_id == user_id)
+    paged = newest_first(query, purchases.c.created_at, purchases.c.id, older_than=older_than)
+    return [_purchase(row) for row in reader.run(paged.limit(limit).offset(offset))]
 
 
-def attach(store: Store, purchase_id: UUID, made: StripeObjects) -> None:
-    """Write down what was made at Stripe for a purchase."""
+def attach(store: Store, purchase_id: UUID, payment: StripeObjects) -> None:
+    """Write down the objects that were created at Stripe for a purchase."""
     store.run(
         update(purchases)
         .where(purchases.c.id == purchase_id)
         .values(
-            stripe_customer_id=made.customer_id,
-            stripe_payment_intent_id=made.payment_intent_id or purchases.c.stripe_payment_intent_id,
-            stripe_checkout_session_id=made.checkout_session_id,
-            client_secret=made.client_secret,
-            checkout_url=made.checkout_url,
+            stripe_customer_id=payment.customer_id,
+            stripe_payment_intent_id=payment.payment_intent_id or purchases.c.stripe_payment_intent_id,
+            stripe_checkout_session_id=payment.checkout_session_id,
+            client_secret=payment.client_secret,
+            checkout_url=payment.checkout_url,
         )
     )
 
@@ -166,23 +161,22 @@ def set_level(store: Store, purchase: Purchase, level: Level) -> None:
 
 
 def of_payment(reader: Reader, payment_intent_id: str) -> UUID | None:
-    """Find the purchase that a PaymentIntent pays; nothing if it is not known here."""
-    wanted = select(purchases.c.id).where(purchases.c.stripe_payment_intent_id == payment_intent_id)
-    purchase_id: UUID | None = reader.run(wanted).scalar()
+    """Find the purchase that a PaymentIntent pays; `None` if the PaymentIntent is not known here."""
+    query = select(purchases.c.id).where(purchases.c.stripe_payment_intent_id == payment_intent_id)
+    purchase_id: UUID | None = reader.run(query).scalar()
     return purchase_id
 
 
 def abandoned(reader: Reader, *, before: datetime, without: str, most: int) -> list[UUID]:
-    """Find the oldest unpaid purchases made before a moment.
+    """Find the oldest unpaid purchases that were created before a moment.
 
     Args:
         without: Leaves out those with a job of the key `<without>:<purchase>`.
     """
-    asked = select(jobs.c.id).where(jobs.c.key == func.concat(without, ":", purchases.c.id)).exists()
+    has_job = select(jobs.c.id).where(jobs.c.key == func.concat(without, ":", purchases.c.id)).exists()
     unpaid = purchases.c.status.in_([literal_column("'pending'"), literal_column("'failed'")])  # as the index has them
-    wanted = select(purchases.c.id).where(unpaid, purchases.c.created_at < before, ~asked)
-    found: list[UUID] = list(reader.run(wanted.order_by(purchases.c.created_at).limit(most)).scalars())
-    return found
+    query = select(purchases.c.id).where(unpaid, purchases.c.created_at < before, ~has_job)
+    return list(reader.run(query.order_by(purchases.c.created_at).limit(most)).scalars())
 
 
 def _purchase(row: Row[Any]) -> Purchase:

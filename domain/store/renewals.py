@@ -1,9 +1,9 @@
-"""Renewals: what is due, what a renewal made of a subscription, and the waves of many that are due at once."""
+"""Renewals: what is due, how a renewal changes a subscription, and the wave of many that are due at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from sqlalchemy import select, text
 
@@ -48,6 +48,8 @@ looked AS (
     RETURNING s.user_id, s.activation, s.period, s.amount_charged, s.next_charge_at)
 SELECT looked.*, coalesce(b.balance, 0) FROM looked LEFT JOIN credits.balances b USING (user_id)
 """
+# Callers wait here for each other, so that two at once do not both find no pending job. The number only has to be ours.
+_LOCK_CALLERS: Final = text("SELECT pg_advisory_xact_lock(5264392)")
 _UNTRIED: Final = text("""
 SELECT EXISTS (SELECT FROM jobs.jobs WHERE state = 'pending' AND kind = 'renew' AND attempts = 0)
 """)
@@ -60,28 +62,10 @@ FROM jobs.jobs WHERE state IN ('done', 'failed') AND finished_at >= :since AND k
 """)
 
 
-class _Row(NamedTuple):
-    """The columns that `_LOCK_FREE` reads."""
-
-    user_id: str
-    active: bool
-    billing_interval: str
-    amount_charged: int
-    anchor_at: datetime | None
-    next_charge_at: datetime | None
-    paused_at: datetime | None
-    is_gifted: bool
-    gifted_by: str | None
-    gifted_at: datetime | None
-    activation: int
-    period: int
-    auto_resume: bool
-
-
 def lock_free(store: Store, user_ids: Sequence[UserId]) -> dict[UserId, Subscription]:
-    """Lock and read these subscriptions; those that somebody else has locked are left out."""
-    found = (_Row(*row) for row in store.fetch_all(_LOCK_FREE, {"user_ids": list(user_ids)}))
-    return {UserId(row.user_id): subscription_of(row) for row in found}
+    """Lock and read these subscriptions; those that another transaction has locked are left out."""
+    locked = store.fetch_all(_LOCK_FREE, {"user_ids": list(user_ids)})
+    return {UserId(row.user_id): subscription_of(row) for row in locked}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +73,7 @@ class Due:
     """A subscription whose paid period has ended.
 
     Attributes:
-        is_recorded: There is a renewal for this period already, however it ended.
+        is_recorded: Whether there is a job for this renewal already, however it ended.
     """
 
     due_at: datetime
@@ -108,10 +92,10 @@ def due_page(reader: Reader, *, now: datetime, after: Due | None, most: int) -> 
 
     Args:
         after: The last of the page before. Pages go on behind it whether or not its renewal was recorded or has failed,
-            so that nobody's trouble hides the others.
+            so that failing renewals do not hide the others.
     """
     begin = (after.due_at, after.user_id) if after else ("-infinity", "")
-    asked = {"now": now, "due_at": begin[0], "user_id": begin[1], "most": most}
+    values = {"now": now, "due_at": begin[0], "user_id": begin[1], "most": most}
     return [
         Due(
             due_at=due_at,
@@ -119,13 +103,13 @@ def due_page(reader: Reader, *, now: datetime, after: Due | None, most: int) -> 
             period=Period(activation=activation, number=period),
             is_recorded=recorded,
         )
-        for due_at, user_id, activation, period, recorded in reader.fetch_all(DUE_PAGE, asked)
+        for due_at, user_id, activation, period, recorded in reader.fetch_all(DUE_PAGE, values)
     ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Renewed:
-    """What a renewal made of a locked subscription."""
+    """A locked subscription after its renewal."""
 
     user_id: UserId
     active: bool
@@ -135,19 +119,19 @@ class Renewed:
 
 def set_renewed(store: Store, renewed: Sequence[Renewed], *, now: datetime) -> None:
     """Move locked subscriptions on to their next periods, in one statement."""
-    asked = {
-        "user_ids": [one.user_id for one in renewed],
-        "active": [one.active for one in renewed],
-        "next_at": [one.next_charge_at for one in renewed],
-        "paused_at": [one.paused_at for one in renewed],
+    values = {
+        "user_ids": [subscription.user_id for subscription in renewed],
+        "active": [subscription.active for subscription in renewed],
+        "next_at": [subscription.next_charge_at for subscription in renewed],
+        "paused_at": [subscription.paused_at for subscription in renewed],
         "now": now,
     }
-    store.fetch_all(_SET_RENEWED, asked)
+    store.fetch_all(_SET_RENEWED, values)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Foreseen:
-    """A charge that is near, beside what the user has."""
+    """A charge that is near, with the balance of its user."""
 
     user_id: UserId
     period: Period
@@ -157,8 +141,8 @@ class Foreseen:
 
 
 def look_ahead(store: Store, *, now: datetime, within: timedelta, most: int) -> list[Foreseen]:
-    """Take a batch of charges that are near and were not looked at yet; each is taken once."""
-    asked = {"now": now, "until": now + within, "most": most}
+    """Take a batch of charges that are near and were not checked yet; each is taken once."""
+    values = {"now": now, "until": now + within, "most": most}
     return [
         Foreseen(
             user_id=UserId(user_id),
@@ -167,21 +151,17 @@ def look_ahead(store: Store, *, now: datetime, within: timedelta, most: int) -> 
             charge_at=charge_at,
             available=Credits(available),
         )
-        for user_id, activation, period, amount, charge_at, available in store.fetch_all(_LOOK_AHEAD, asked)
+        for user_id, activation, period, amount, charge_at, available in store.fetch_all(_LOOK_AHEAD, values)
     ]
 
 
-_ONE_CALLER: Final = text("SELECT pg_advisory_xact_lock(5264392)")
-"""Callers queue here, so that two of them at once do not both find that nothing runs. Any number does that is ours."""
-
-
-def lock_running(store: Store) -> Job | None:
-    """Lock and read the run that has not ended; until the transaction ends nobody else can look for it or end it."""
-    store.run(_ONE_CALLER)
-    running = select(jobs.c.key).where(
+def lock_pending_charge(store: Store) -> Job | None:
+    """Lock and read the pending `charge-recurring` job; until the commit nobody else can look for one or end it."""
+    store.run(_LOCK_CALLERS)
+    pending = select(jobs.c.key).where(
         text("kind IN ('charge-recurring', 'charge_recurring') AND state = 'pending'")  # as the index says it
     )
-    key = store.run(running.order_by(jobs.c.created_at).limit(1)).scalar()
+    key = store.run(pending.order_by(jobs.c.created_at).limit(1)).scalar()
     if key is None:
         return None
     job = lock_by_key(store, key)
@@ -203,6 +183,6 @@ class Tally:
 
 
 def tally(reader: Reader, *, since: datetime) -> Tally:
-    """Count what came of renewals since a moment; those that failed and wait for another try are errors."""
+    """Count how renewals ended since a moment; those that failed and wait for another attempt are errors."""
     row = reader.run(_TALLY, {"since": since}).one()
     return Tally(charged=row.charged, paused=row.paused, errors=row.errors)

@@ -1,7 +1,7 @@
-"""What all tables have in common; each table stands beside its statements, in the module of its subject.
+"""What all tables have in common; each table is defined beside its statements, in the module of its subject.
 
-The migrations make the tables; `alembic check` proves that both agree. Check constraints, triggers and functions stand
-in the migrations only.
+The migrations make the tables; `alembic check` proves that both agree. Check constraints, triggers and functions are in
+the migrations only.
 """
 
 from typing import Any, Final

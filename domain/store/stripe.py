@@ -1,4 +1,4 @@
-"""What we remember of Stripe: customers, the idempotency keys we used there, and how far its events were listed."""
+"""What is stored about Stripe: customers, the idempotency keys used there, and how far its events were listed."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -57,10 +57,9 @@ EVENTS: Final = "events"
 
 def customer_of(reader: Reader, user_id: UserId) -> str | None:
     """Read the id of a user's Stripe customer, if there is one."""
-    customer: str | None = reader.run(
-        select(stripe_customers.c.stripe_customer_id).where(stripe_customers.c.user_id == user_id)
-    ).scalar()
-    return customer
+    query = select(stripe_customers.c.stripe_customer_id).where(stripe_customers.c.user_id == user_id)
+    customer_id: str | None = reader.run(query).scalar()
+    return customer_id
 
 
 def add_customer(store: Store, user_id: UserId, customer_id: str, *, now: datetime) -> None:
@@ -97,9 +96,9 @@ def _is(request: StripeRequest) -> tuple[Any, Any]:
 
 
 def seen_until(reader: Reader) -> datetime | None:
-    """Read up to when Stripe's events have been listed; nothing if they never were."""
-    wanted = select(stripe_cursors.c.seen_until).where(stripe_cursors.c.name == EVENTS)
-    moment: datetime | None = reader.run(wanted).scalar()
+    """Read up to when Stripe's events have been listed; `None` if they never were."""
+    query = select(stripe_cursors.c.seen_until).where(stripe_cursors.c.name == EVENTS)
+    moment: datetime | None = reader.run(query).scalar()
     return moment
 
 

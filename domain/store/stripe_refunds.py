@@ -1,4 +1,4 @@
-"""What Stripe told of refunds, disputes and early fraud warnings: the takebacks of each purchase."""
+"""What Stripe reported of refunds, disputes and early fraud warnings: the takebacks of each purchase."""
 
 from datetime import datetime
 from typing import Any
@@ -40,23 +40,23 @@ def find(reader: Reader, stripe_id: str) -> Takeback | None:
 
 
 def of_purchase(reader: Reader, purchase_id: UUID) -> list[Takeback]:
-    """Read all that is known of a purchase, oldest first."""
-    wanted = select(stripe_takebacks).where(stripe_takebacks.c.purchase_id == purchase_id)
-    return [_takeback(row) for row in reader.run(wanted.order_by(stripe_takebacks.c.created_at))]
+    """Read the takebacks of a purchase, oldest first."""
+    query = select(stripe_takebacks).where(stripe_takebacks.c.purchase_id == purchase_id)
+    return [_takeback(row) for row in reader.run(query.order_by(stripe_takebacks.c.created_at))]
 
 
 def put(store: Store, takeback: Takeback, *, now: datetime) -> None:
     """Write what is known of a refund, dispute or warning; its purchase is locked."""
-    moving = {"amount_euro_cents": takeback.amount, "state": takeback.state.value, "updated_at": now}
+    changeable = {"amount_euro_cents": takeback.amount, "state": takeback.state.value, "updated_at": now}
     fresh = insert(stripe_takebacks).values(
         stripe_id=takeback.stripe_id,
         kind=takeback.kind.value,
         purchase_id=takeback.purchase_id,
         payment_intent_id=takeback.payment_intent_id,
         created_at=now,
-        **moving,
+        **changeable,
     )
-    store.run(fresh.on_conflict_do_update(constraint="stripe_takebacks_pkey", set_=moving))
+    store.run(fresh.on_conflict_do_update(constraint="stripe_takebacks_pkey", set_=changeable))
 
 
 def _takeback(row: Row[Any]) -> Takeback:

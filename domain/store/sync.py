@@ -1,4 +1,4 @@
-"""The subscriptions: one row a user, and the statements that lock, find and change them, alone and by the hundred."""
+"""The subscriptions: one row a user, and the statements that lock, find and change them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,10 +64,21 @@ sync_gift_audit = Table(
 
 _activations = SqlSequence("sync_activations", schema="credits")
 
+_GATE: Final = """
+SELECT active, billing_interval, next_charge_at, paused_at, is_gifted FROM credits.sync_subscriptions
+WHERE user_id = %(user_id)s
+"""
+_RESUMABLE: Final = """
+SELECT s.user_id, s.activation, s.period FROM credits.sync_subscriptions s
+JOIN credits.balances b ON b.user_id = s.user_id AND b.balance >= s.amount_charged
+WHERE s.auto_resume AND NOT s.active AND NOT s.is_gifted AND s.paused_at IS NOT NULL
+  AND s.user_id > %(after)s::text ORDER BY s.user_id LIMIT %(most)s
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """What the sync server wants to know before each push and pull."""
+    """What the sync server checks before each push and pull."""
 
     active: bool
     interval: Interval
@@ -77,16 +88,11 @@ class Gate:
 
 
 CLOSED: Final = Gate(active=False, interval=Interval.MONTHLY, next_charge_at=None, paused_at=None, gifted=False)
-"""A user who never had sync."""
-
-_GATE: Final = """
-SELECT active, billing_interval, next_charge_at, paused_at, is_gifted FROM credits.sync_subscriptions
-WHERE user_id = %(user_id)s
-"""
+"""The gate of a user who never had sync."""
 
 
 def gate(reader: Reader, user_id: UserId) -> Gate:
-    """Read whether a user may sync. One prepared statement on the primary key, past SQLAlchemy: the hottest read."""
+    """Read whether a user may sync: one prepared statement on the primary key, since no read is more frequent."""
     for active, interval, next_at, paused_at, gifted in reader.fetch_all(_GATE, {"user_id": user_id}):
         return Gate(
             active=active, interval=Interval(interval), next_charge_at=next_at, paused_at=paused_at, gifted=gifted
@@ -101,7 +107,7 @@ def find(reader: Reader, user_id: UserId) -> Subscription | None:
 
 
 def status(reader: Reader, user_id: UserId) -> Status:
-    """Read a user's sync: the subscription, and what the user has to pay for it, in one statement."""
+    """Read a user's sync: the subscription, and the balance to pay it from, in one statement."""
     joined = sync_subscriptions.outerjoin(balances, balances.c.user_id == sync_subscriptions.c.user_id)
     both = select(sync_subscriptions, func.coalesce(balances.c.balance, 0).label("balance")).select_from(joined)
     row = reader.first(both.where(sync_subscriptions.c.user_id == user_id))
@@ -111,13 +117,13 @@ def status(reader: Reader, user_id: UserId) -> Status:
 
 
 def lock(store: Store, user_id: UserId) -> Subscription | None:
-    """Lock and read a subscription, waiting for whoever is at it."""
+    """Lock and read a subscription; waits while another transaction has it locked."""
     row = store.first(select(sync_subscriptions).where(sync_subscriptions.c.user_id == user_id).with_for_update())
     return None if row is None else subscription_of(row)
 
 
 def open_locked(store: Store, user_id: UserId, *, now: datetime) -> Subscription:
-    """Lock and read a subscription; a user who has none gets an inactive one, however many ask at once."""
+    """Lock and read a subscription; a user who has none gets an inactive one, once."""
     fresh = insert(sync_subscriptions).values(user_id=user_id, created_at=now, updated_at=now)
     store.run(fresh.on_conflict_do_nothing(constraint="sync_subscriptions_pkey"))
     row = store.run(select(sync_subscriptions).where(sync_subscriptions.c.user_id == user_id).with_for_update()).one()
@@ -132,8 +138,8 @@ def next_activation(store: Store) -> int:
 
 def change(store: Store, user_id: UserId, *, now: datetime, **values: Any) -> None:
     """Change columns of a locked subscription."""
-    is_his = sync_subscriptions.c.user_id == user_id
-    store.run(update(sync_subscriptions).where(is_his).values(**values, updated_at=now))
+    of_user = sync_subscriptions.c.user_id == user_id
+    store.run(update(sync_subscriptions).where(of_user).values(**values, updated_at=now))
 
 
 def next_period() -> Any:
@@ -141,24 +147,16 @@ def next_period() -> Any:
     return sync_subscriptions.c.period + 1
 
 
-_RESUMABLE: Final = """
-SELECT s.user_id, s.activation, s.period FROM credits.sync_subscriptions s
-JOIN credits.balances b ON b.user_id = s.user_id AND b.balance >= s.amount_charged
-WHERE s.auto_resume AND NOT s.active AND NOT s.is_gifted AND s.paused_at IS NOT NULL
-  AND s.user_id > %(after)s::text ORDER BY s.user_id LIMIT %(most)s
-"""
-
-
 def resumable_page(reader: Reader, *, after: UserId, most: int) -> list[tuple[UserId, Period]]:
     """Read a page of paused users who asked to be activated again, and can pay by now, in the order of their ids."""
-    found = reader.fetch_all(_RESUMABLE, {"after": after, "most": most})
-    return [(UserId(user_id), Period(activation=activation, number=period)) for user_id, activation, period in found]
+    rows = reader.fetch_all(_RESUMABLE, {"after": after, "most": most})
+    return [(UserId(row.user_id), Period(activation=row.activation, number=row.period)) for row in rows]
 
 
 def add_gift_act(
     store: Store, user_id: UserId, *, act: Literal["granted", "revoked"], admin_id: UserId, now: datetime
 ) -> None:
-    """Write down what an administrator did."""
+    """Write down that an administrator gave or revoked sync."""
     store.run(insert(sync_gift_audit).values(id=new_id(), user_id=user_id, act=act, admin_id=admin_id, acted_at=now))
 
 

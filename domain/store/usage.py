@@ -52,7 +52,7 @@ _LOCK: Final = text("""
 SELECT user_id FROM credits.usage_watermarks WHERE user_id = ANY (CAST(:users AS text[]))
 ORDER BY user_id FOR UPDATE SKIP LOCKED
 """)
-# One statement, one view of the ledger: what is counted and how far it was counted cannot differ.
+# One statement, one view of the ledger: what is counted always agrees with how far it is counted.
 _COUNT: Final = text("""
 WITH fresh AS MATERIALIZED (
     SELECT t.user_id, t.seq, t.type, t.app_id, t.amount, (t.created_at AT TIME ZONE 'UTC')::date AS day
@@ -68,7 +68,7 @@ SELECT user_id, app_id, day, sum(-amount), count(*) FROM fresh WHERE type = 'usa
 ON CONFLICT ON CONSTRAINT usage_stats_pkey
 DO UPDATE SET credits = s.credits + excluded.credits, uses = s.uses + excluded.uses
 """)
-# What is counted, and the end of the ledger that is not yet: exact at any moment.
+# The counted statistics, and the end of the ledger that is not counted yet: exact at any moment.
 _READ: Final = """
 SELECT {group}, sum(credits)::bigint AS credits, sum(uses)::bigint AS uses FROM (
     SELECT app_id, day, credits, uses FROM credits.usage_stats
@@ -90,7 +90,7 @@ def users_behind(reader: Reader, *, after: UserId, most: int) -> list[UserId]:
 def count_up(store: Store, users: Sequence[UserId], *, most_each: int) -> None:
     """Count these users' uncounted transactions, at most `most_each` of each; users being counted now are left out."""
     store.run(_OPEN, {"users": list(users)})
-    # The locks come first: the count must see where another count has left the watermarks.
+    # The locks come first: the statement that counts must see the watermarks that another count has moved.
     locked = [row.user_id for row in store.run(_LOCK, {"users": list(users)})]
     store.run(_COUNT, {"users": locked, "most": most_each})
 

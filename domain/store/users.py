@@ -1,4 +1,4 @@
-"""All there is about one user, for the eyes of operators; and its erasure."""
+"""All that is stored about one user, for operators; and erasing it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,23 +26,23 @@ _PARTS: Final = {
 
 
 def erase(store: Store, user_id: UserId, address: str | None) -> Mapping[str, int]:
-    """Blank what describes a person; returns how many rows of each kind were touched."""
+    """Blank what describes a person; returns how many rows of each kind were changed."""
     row = store.run(_ERASE, {"user_id": user_id, "address": address}).one()
     return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def parts_of(reader: Reader, user_id: UserId, *, limit: int) -> dict[str, list[dict[str, Any]]]:
     """Read the user's rows outside the ledger, newest first, as JSON."""
-    found = {}
+    parts = {}
     for part, (table, condition, order) in _PARTS.items():
         sql = text(f"SELECT to_jsonb(x) FROM {table} x WHERE {condition} ORDER BY {order} LIMIT :limit")
-        found[part] = list(reader.run(sql, {"user_id": user_id, "limit": limit}).scalars())
-    return found
+        parts[part] = list(reader.run(sql, {"user_id": user_id, "limit": limit}).scalars())
+    return parts
 
 
 @dataclass(frozen=True, kw_only=True)
 class UserSheet:
-    """What there is about a user; of each list the latest rows. `parts`: subscription, gifts and holds as JSON rows."""
+    """The latest rows of a user in each list. `parts`: subscription, gifts and holds as JSON rows."""
 
     balance: Balance
     transactions: Sequence[Transaction]
@@ -56,7 +56,7 @@ def sheet(reader: Reader, user_id: UserId) -> UserSheet:
     return UserSheet(
         balance=balances.balance_of(reader, user_id),
         transactions=ledger.history(reader, user_id, limit=ROWS),
-        purchases=purchases.of_user(reader, user_id, limit=ROWS, offset=0, older_than=None),
-        jobs=job_search.find(reader, JobFilter(user_id=user_id), limit=ROWS, before=None),
+        purchases=purchases.of_user(reader, user_id, limit=ROWS),
+        jobs=job_search.find(reader, JobFilter(user_id=user_id), limit=ROWS),
         parts=parts_of(reader, user_id, limit=ROWS),
     )

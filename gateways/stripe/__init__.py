@@ -1,1 +1,1 @@
-"""Stripe's API: calling it, making our objects there, reading what it has, and what its objects tell."""
+"""Stripe's API: calling it, creating our objects there, reading its objects, and the facts in them."""

@@ -1,4 +1,4 @@
-"""How this house calls Stripe: one client, one time-out, and its errors turned into ours.
+"""Calling Stripe: one client, one time-out, and Stripe's errors turned into ours.
 
 The version of the API is the one this release of the stripe package is made for; our lock pins both.
 """
@@ -34,7 +34,7 @@ def connect(secret_key: str, *, api_base: str | None, timeout_s: float = TIMEOUT
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the library's errors into ours: what Stripe will never accept is final, all else is tried again."""
+    """Turn the library's errors into ours: what Stripe will never accept is final, all else is attempted again."""
     try:
         yield
     except stripe.StripeError as error:
@@ -54,9 +54,9 @@ def is_kept(status: int | None) -> bool:
 def wants_retry(error: stripe.StripeError) -> bool:
     """Tell whether Stripe says that the same request, with the same key, may succeed.
 
-    Source: https://docs.stripe.com/error-low-level#stripe-should-retry. Its `false` changes nothing here: our retries
-    ask the same key again only where that is safe.
+    Source: https://docs.stripe.com/error-low-level#stripe-should-retry. Its `false` changes nothing here: a retry
+    uses the same key again only where that is safe.
     """
     headers: Mapping[str, Any] = error.headers or {}
-    told = {name.lower(): value for name, value in headers.items()}
-    return told.get("stripe-should-retry") == "true"
+    lower_case = {name.lower(): value for name, value in headers.items()}
+    return lower_case.get("stripe-should-retry") == "true"

@@ -1,6 +1,6 @@
-"""Reading Stripe's objects for the facts they tell. JSON in, facts out; nothing is asked or written here.
+"""Reading facts from Stripe's objects. JSON in, facts out; nothing is requested or written here.
 
-Facts, not events, are what counts: `payment_intent.succeeded` and `checkout.session.completed` may tell the same one.
+Facts count, not events: `payment_intent.succeeded` and `checkout.session.completed` may hold the same one.
 Event types: https://docs.stripe.com/api/events/types
 """
 
@@ -32,7 +32,7 @@ SESSION_EVENTS: Final = {
 }
 
 CHARGE_REFUNDED: Final = "charge.refunded"
-"""Tells a sum, not its refunds: those are asked for."""
+"""Holds the sum of the refunds only: the refunds are read from Stripe."""
 
 TAKEBACK_EVENTS: Final = (
     "refund.created",
@@ -75,91 +75,91 @@ _STATES: Final = {
 }
 
 
-def payment_told(event: Document) -> PaymentFact | None:
-    """Read the fact an event tells about the payment of one of our purchases; nothing if it tells none."""
-    kind, found = event["type"], event["data"]["object"]
+def payment_in_event(event: Document) -> PaymentFact | None:
+    """Read the fact of an event about the payment of one of our purchases; `None` if it holds none."""
+    kind, document = event["type"], event["data"]["object"]
     if kind in INTENT_EVENTS:
-        return _payment(found, INTENT_EVENTS[kind], livemode=event["livemode"])
-    if kind in SESSION_EVENTS and not _is_still_unpaid(kind, found):
-        return _payment(found, SESSION_EVENTS[kind], livemode=event["livemode"])
+        return _payment(document, INTENT_EVENTS[kind], livemode=event["livemode"])
+    if kind in SESSION_EVENTS and not _is_still_unpaid(kind, document):
+        return _payment(document, SESSION_EVENTS[kind], livemode=event["livemode"])
     return None
 
 
-def payment_shown(found: Document) -> PaymentFact | None:
-    """Read what a PaymentIntent or Checkout Session of ours says now; nothing if it says nothing yet."""
-    if found.get("object") == "payment_intent":
-        return _payment(found, _intent_outcome(found), livemode=found["livemode"])
-    if found["status"] == "expired":
-        return _payment(found, PaymentOutcome.CANCELLED, livemode=found["livemode"])
-    if found["payment_status"] == "paid":
-        return _payment(found, PaymentOutcome.SUCCEEDED, livemode=found["livemode"])
+def payment_shown(document: Document) -> PaymentFact | None:
+    """Read the fact of a PaymentIntent or Checkout Session of ours as it is now; `None` if it holds none yet."""
+    if document.get("object") == "payment_intent":
+        return _payment(document, _intent_outcome(document), livemode=document["livemode"])
+    if document["status"] == "expired":
+        return _payment(document, PaymentOutcome.CANCELLED, livemode=document["livemode"])
+    if document["payment_status"] == "paid":
+        return _payment(document, PaymentOutcome.SUCCEEDED, livemode=document["livemode"])
     return None
 
 
-def takeback_shown(found: Document, *, purchase_id: UUID, livemode: bool) -> TakebackFact:
-    """Read what a refund, dispute or early fraud warning of a purchase says.
+def takeback_shown(document: Document, *, purchase_id: UUID, livemode: bool) -> TakebackFact:
+    """Read the fact of a refund, dispute or early fraud warning of a purchase.
 
     Raises:
-        Parked: its status is a word that we do not know.
+        Parked: we do not know its status.
     """
     return TakebackFact(
         takeback=Takeback(
-            stripe_id=found["id"],
-            kind=_KINDS[found["object"]],
+            stripe_id=document["id"],
+            kind=_KINDS[document["object"]],
             purchase_id=purchase_id,
-            payment_intent_id=payment_intent_of(found) or "",
-            amount=EuroCents(found.get("amount", 0)),
-            state=state_of(found),
+            payment_intent_id=payment_intent_of(document) or "",
+            amount=EuroCents(document.get("amount", 0)),
+            state=state_of(document),
         ),
-        currency=found.get("currency", "eur"),  # a warning names none
+        currency=document.get("currency", "eur"),  # a warning names none
         livemode=livemode,
     )
 
 
-def state_of(found: Document) -> TakebackState:
+def state_of(document: Document) -> TakebackState:
     """Read how far a refund, dispute or warning is.
 
     Sources: https://docs.stripe.com/api/refunds/object#refund_object-status and
     https://docs.stripe.com/api/disputes/object#dispute_object-status
 
     Raises:
-        Parked: its status is a word that we do not know, or one that does not say who has the money.
+        Parked: we do not know its status, so a person must find out who has the money.
     """
-    kind = _KINDS[found["object"]]
+    kind = _KINDS[document["object"]]
     if kind is TakebackKind.WARNING:
         return TakebackState.WATCHED
-    state = _STATES[kind].get(found["status"])
+    state = _STATES[kind].get(document["status"])
     if state is None:
-        raise Parked(f"Stripe's {kind.value} {found['id']} is {found['status']!r}: who has the money?")
+        raise Parked(f"Stripe's {kind.value} {document['id']} is {document['status']!r}: who has the money?")
     return state
 
 
-def payment_intent_of(found: Document) -> str | None:
+def payment_intent_of(document: Document) -> str | None:
     """Read the PaymentIntent that a refund, dispute, warning or charge belongs to."""
-    told: str | None = found.get("payment_intent")
-    return told
+    payment_intent_id: str | None = document.get("payment_intent")
+    return payment_intent_id
 
 
-def purchase_of(found: Document) -> UUID | None:
-    """Read our purchase id from a PaymentIntent, charge or Checkout Session; nothing if the object is not ours."""
-    told = (found.get("metadata") or {}).get("purchase_id") or found.get("client_reference_id")
+def purchase_of(document: Document) -> UUID | None:
+    """Read our purchase id from a PaymentIntent, charge or Checkout Session; `None` if the object is not ours."""
+    purchase_id = (document.get("metadata") or {}).get("purchase_id") or document.get("client_reference_id")
     try:
-        return UUID(told) if told else None
+        return UUID(purchase_id) if purchase_id else None
     except ValueError:
         return None
 
 
-def _payment(found: Document, outcome: PaymentOutcome, *, livemode: bool) -> PaymentFact | None:
-    purchase_id = purchase_of(found)
+def _payment(document: Document, outcome: PaymentOutcome, *, livemode: bool) -> PaymentFact | None:
+    purchase_id = purchase_of(document)
     if purchase_id is None:
         return None
-    is_intent = found.get("object") == "payment_intent"
+    is_intent = document.get("object") == "payment_intent"
     return PaymentFact(
         purchase_id=purchase_id,
         outcome=outcome,
-        payment_intent_id=found["id"] if is_intent else payment_intent_of(found),
-        amount=found["amount"] if is_intent else found["amount_total"],
-        currency=found["currency"],
+        payment_intent_id=document["id"] if is_intent else payment_intent_of(document),
+        amount=document["amount"] if is_intent else document["amount_total"],
+        currency=document["currency"],
         livemode=livemode,
     )
 
@@ -177,5 +177,5 @@ def _intent_outcome(intent: Document) -> PaymentOutcome:
 
 
 def _is_still_unpaid(kind: str, session: Document) -> bool:
-    """A session of a slow payment method completes unpaid; its money is told by a later event."""
+    """Tell whether a session has completed unpaid, as with slow payment methods: a later event reports its payment."""
     return kind == "checkout.session.completed" and session.get("payment_status") != "paid"

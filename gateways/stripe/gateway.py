@@ -1,7 +1,7 @@
-"""Stripe, as this house uses it: every object that is wanted once is asked for with an idempotency key of ours.
+"""Creating objects at Stripe: every object that must exist once is requested with an idempotency key of ours.
 
 Stripe keeps the answer to a key for 24 hours, refusals and errors of its own (5xx) included. So a key that met one, or
-is older than 20 hours, is no longer asked with: we look for our object by its metadata first, then use the next key.
+is older than 20 hours, is not used again: we look for our object by its metadata first, then use the next key.
 A 5xx with `Stripe-Should-Retry: true` is not kept, so its key stays good.
 Source: https://docs.stripe.com/api/idempotent_requests
 """
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class StripeGateway:
-    """Makes and finds our objects at Stripe.
+    """Creates and finds our objects at Stripe.
 
     Args:
         client: See `gateways.stripe.client.connect`.
@@ -38,12 +38,16 @@ class StripeGateway:
         self._client = client
 
     def ensure_customer(self, user_id: UserId) -> str:
-        """Make the user's one Stripe customer, or find it; returns its id. No name or e-mail address is sent."""
+        """Create the user's one Stripe customer, or find it; returns its id. No name or e-mail address is sent."""
 
         def find(since: datetime) -> str | None:
             # Listed, not searched: Stripe's search may not know an object that is a minute old.
             listed = self._client.v1.customers.list({"created": {"gte": int(since.timestamp())}, "limit": 100})
-            ours = (one.id for one in listed.auto_paging_iter() if _metadata_of(one).get("user_id") == user_id)
+            ours = (
+                customer.id
+                for customer in listed.auto_paging_iter()
+                if _metadata_of(customer).get("user_id") == user_id
+            )
             return next(ours, None)
 
         def create(key: str) -> str:
@@ -52,13 +56,13 @@ class StripeGateway:
         return self._once(f"customer:{user_id}", find, create)
 
     def ensure_payment(self, purchase: Purchase, customer_id: str) -> StripeObjects:
-        """Make what the buyer pays: a Checkout Session when the purchase has URLs, else a PaymentIntent."""
+        """Create what the buyer pays: a Checkout Session when the purchase has URLs, else a PaymentIntent."""
         if purchase.redirects is None:
             return self._ensure_intent(purchase, customer_id)
         return self._ensure_session(purchase, customer_id)
 
     def ensure_refund(self, purchase: Purchase, *, amount: EuroCents, reason: str, asked_before: EuroCents) -> str:
-        """Refund a part of a purchase, once for each sum that was asked for before; returns the refund's id."""
+        """Refund a part of a purchase, once for each sum of earlier refunds; returns the refund's id."""
         intent_id = purchase.stripe_payment_intent_id
         if intent_id is None:
             raise FinalError(f"purchase {purchase.id} has no PaymentIntent to refund")
@@ -66,22 +70,22 @@ class StripeGateway:
 
         def find(_since: datetime) -> str | None:
             listed = self._client.v1.refunds.list({"payment_intent": intent_id, "limit": 100})
-            ours = (one.id for one in listed.auto_paging_iter() if mark.items() <= _metadata_of(one).items())
+            ours = (refund.id for refund in listed.auto_paging_iter() if mark.items() <= _metadata_of(refund).items())
             return next(ours, None)
 
         def create(key: str) -> str:
-            wanted: Any = {"payment_intent": intent_id, "amount": amount, "reason": reason, "metadata": mark}
-            return self._client.v1.refunds.create(wanted, {"idempotency_key": key}).id
+            params: Any = {"payment_intent": intent_id, "amount": amount, "reason": reason, "metadata": mark}
+            return self._client.v1.refunds.create(params, {"idempotency_key": key}).id
 
         return self._once(f"refund:{purchase.id}:{asked_before}", find, create)
 
     def _ensure_intent(self, purchase: Purchase, customer_id: str) -> StripeObjects:
         def find(_since: datetime) -> StripeObjects | None:
-            listed = self._client.v1.payment_intents.list({"customer": customer_id, "limit": 100})
-            return next((read(one) for one in listed.auto_paging_iter() if _is_ours(one, purchase)), None)
+            intents = self._client.v1.payment_intents.list({"customer": customer_id, "limit": 100})
+            return next((read(intent) for intent in intents.auto_paging_iter() if _is_of(intent, purchase)), None)
 
         def create(key: str) -> StripeObjects:
-            wanted: Any = {
+            params: Any = {
                 "amount": purchase.price_euro_cents,
                 "currency": CURRENCY,
                 "customer": customer_id,
@@ -89,7 +93,7 @@ class StripeGateway:
                 "description": f"{purchase.package_name}: {purchase.credits} credits",
                 "metadata": _metadata(purchase),
             }
-            return read(self._client.v1.payment_intents.create(wanted, {"idempotency_key": key}))
+            return read(self._client.v1.payment_intents.create(params, {"idempotency_key": key}))
 
         def read(intent: stripe.PaymentIntent) -> StripeObjects:
             return StripeObjects(
@@ -100,8 +104,8 @@ class StripeGateway:
 
     def _ensure_session(self, purchase: Purchase, customer_id: str) -> StripeObjects:
         def find(_since: datetime) -> StripeObjects | None:
-            listed = self._client.v1.checkout.sessions.list({"customer": customer_id, "limit": 100})
-            return next((read(one) for one in listed.auto_paging_iter() if _is_ours(one, purchase)), None)
+            sessions = self._client.v1.checkout.sessions.list({"customer": customer_id, "limit": 100})
+            return next((read(session) for session in sessions.auto_paging_iter() if _is_of(session, purchase)), None)
 
         def create(key: str) -> StripeObjects:
             return read(
@@ -114,14 +118,14 @@ class StripeGateway:
         return self._once(f"purchase:{purchase.id}", find, create)
 
     def _once(self, subject: str, find: Callable[[datetime], T | None], create: Callable[[str], T]) -> T:
-        """Make an object at most once, whatever Stripe or this process does in between."""
+        """Create an object at most once, even if Stripe or this process fails in between."""
         with translated():
             with self._database.begin() as store:
                 request = begin_request(store, subject, now=datetime.now(UTC))
             if request.is_doubtful:
-                found = find(request.first_at - CLOCK_SKEW)
-                if found is not None:
-                    return found
+                existing = find(request.first_at - CLOCK_SKEW)
+                if existing is not None:
+                    return existing
                 with self._database.begin() as store:
                     request = next_key(store, request, now=datetime.now(UTC))
             try:
@@ -161,13 +165,13 @@ def _metadata(purchase: Purchase) -> dict[str, str]:
     return {"purchase_id": str(purchase.id), "user_id": purchase.user_id}
 
 
-def _is_ours(found: Any, purchase: Purchase) -> bool:
-    return _metadata_of(found).get("purchase_id") == str(purchase.id)
+def _is_of(stripe_object: Any, purchase: Purchase) -> bool:
+    return _metadata_of(stripe_object).get("purchase_id") == str(purchase.id)
 
 
 def _key(subject: str, generation: int) -> str:
     return f"mana-credits-{hashlib.sha256(subject.encode()).hexdigest()[:32]}-{generation}"
 
 
-def _metadata_of(found: Any) -> dict[str, str]:
-    return found.metadata.to_dict() if found.metadata else {}
+def _metadata_of(stripe_object: Any) -> dict[str, str]:
+    return stripe_object.metadata.to_dict() if stripe_object.metadata else {}

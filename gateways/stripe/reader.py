@@ -1,4 +1,4 @@
-"""Stripe, as it is read: lists, single objects, and ending what nobody will pay."""
+"""Reading from Stripe: lists, single objects, and ending what nobody will pay."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class StripePage:
     """A part of a list.
 
     Attributes:
-        following: The id behind which the list goes on; nothing at its end.
+        following: The id behind which the list goes on; `None` at its end.
     """
 
     documents: list[Document]
@@ -40,7 +40,7 @@ class StripePage:
 
 
 class StripeReader:
-    """Reads what Stripe has.
+    """Reads Stripe's objects.
 
     Args:
         client: See `gateways.stripe.client.connect`.
@@ -65,28 +65,28 @@ class StripeReader:
         }
 
     def page(self, stream: Stream, *, since: datetime, after: str | None) -> StripePage:
-        """Read a page of what was made since a moment; of events only those that change something here."""
-        wanted: dict[str, Any] = {"created": {"gte": int(since.timestamp())}, "limit": PAGE_SIZE}
+        """Read a page of what was created since a moment; of events only those that change something here."""
+        params: dict[str, Any] = {"created": {"gte": int(since.timestamp())}, "limit": PAGE_SIZE}
         if stream is Stream.EVENTS:
-            wanted["types"] = list(EVENT_TYPES)
+            params["types"] = list(EVENT_TYPES)
         if after is not None:
-            wanted["starting_after"] = after
+            params["starting_after"] = after
         with translated():
-            listed = self._lists[stream](wanted)
+            listed = self._lists[stream](params)
         documents = [listed_object.to_dict() for listed_object in listed.data]
         return StripePage(documents=documents, following=documents[-1]["id"] if listed.has_more and documents else None)
 
     def fetch(self, stream: Stream, object_id: str) -> Document:
         """Read an object as it is now."""
         with translated():
-            found: Document = self._objects[stream](object_id).to_dict()
-        return found
+            document: Document = self._objects[stream](object_id).to_dict()
+        return document
 
     def refunds_of(self, payment_intent_id: str) -> list[Document]:
         """Read all refunds of a PaymentIntent."""
         with translated():
-            listed = self._v1.refunds.list({"payment_intent": payment_intent_id, "limit": PAGE_SIZE})
-            return [one.to_dict() for one in listed.auto_paging_iter()]
+            refunds = self._v1.refunds.list({"payment_intent": payment_intent_id, "limit": PAGE_SIZE})
+            return [refund.to_dict() for refund in refunds.auto_paging_iter()]
 
     def end_unpaid(self, purchase: Purchase) -> Document | None:
         """End what a purchase waits for at Stripe, if nobody is paying; returns it as it is then.
@@ -107,14 +107,14 @@ class StripeReader:
     def _end(
         self, stream: Stream, object_id: str, may_end: Callable[[Document], bool], end: Callable[[str], Any]
     ) -> Document:
-        found = self.fetch(stream, object_id)
-        if not may_end(found):
-            return found
+        document = self.fetch(stream, object_id)
+        if not may_end(document):
+            return document
         with translated():
             try:
                 ended: Document = end(object_id).to_dict()
             except stripe.InvalidRequestError as error:
-                # Paid at this very moment, most likely: the next try will see.
+                # Most likely it was paid at this moment: the next attempt reads that.
                 raise RetryableError(f"Stripe refused to end {object_id}: {error.user_message}") from error
         return ended
 

@@ -1,6 +1,7 @@
-"""The local Stripe: a small stateful simulator of the parts of Stripe this project uses.
+"""The local Stripe: a small simulator, with state, of the parts of Stripe that this project uses.
 
-It is a development process of its own (`python -m local.stripe`), knows nothing of the rest of the project and
-speaks Stripe's HTTP: forms in, JSON out, idempotency keys, signed webhooks. Shapes and rules follow
-https://docs.stripe.com/api and https://docs.stripe.com/testing; what is not simulated is refused, not ignored.
+It is a separate development process (`python -m local.stripe`) and imports nothing else of the project. It has
+Stripe's HTTP API: form requests, JSON responses, idempotency keys, signed webhooks. Objects and rules follow
+https://docs.stripe.com/api and https://docs.stripe.com/testing. It refuses what it does not simulate, and ignores
+nothing.
 """

@@ -1,4 +1,4 @@
-"""Start the local Stripe: `python -m local.stripe --port N --state FILE`, with `--help` for the rest."""
+"""Start the local Stripe: `python -m local.stripe --port N --state FILE`; `--help` lists all options."""
 
 import argparse
 import logging
@@ -55,7 +55,7 @@ def _arguments() -> argparse.Namespace:
 
 def _stop_on_signals(server: BaseWSGIServer) -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
-        # In a thread of its own: shutdown() waits for the loop that this handler interrupts.
+        # In another thread: shutdown() waits for the loop that this handler interrupts.
         threading.Thread(target=server.shutdown).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""The local Stripe as a Flask application: HTTP in, HTTP out."""
+"""The local Stripe as a Flask application."""
 
 import base64
 import binascii
@@ -14,11 +14,11 @@ from local.stripe.documents import new_id
 from local.stripe.misbehaviour import Fault, Misbehaviour
 from local.stripe.parameters import decode
 from local.stripe.routes import ENDPOINTS, Endpoint
-from local.stripe.simulation import Simulation, Work
+from local.stripe.simulation import ApiRequest, Simulation
 
 _TEST_KEYS = ("sk_test_", "rk_test_")
 _LIVE_KEYS = ("sk_live_", "rk_live_", "pk_live_")
-_BEFORE_WORK = {
+_REFUSALS_BEFORE_WORK = {
     Fault.BROKEN_BEFORE: lambda _key: errors.broken(executed=False),
     Fault.RATE_LIMITED: lambda _key: errors.rate_limited(),
     Fault.CONFLICT: errors.key_in_use,
@@ -27,7 +27,7 @@ _SERVER_ERRORS = 500
 
 
 def create_app(simulation: Simulation) -> Flask:
-    """Make the application around one simulation."""
+    """Create the application for a simulation."""
     app = Flask(__name__, template_folder="pages")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for endpoint in ENDPOINTS:
@@ -42,43 +42,43 @@ def create_app(simulation: Simulation) -> Flask:
 
 
 def _view(simulation: Simulation, endpoint: Endpoint) -> Any:
-    def view(**identities: str) -> Response:
+    def view(**path_ids: str) -> Response:
         request_id = new_id("req")
         misbehaviour = None
         try:
             _authenticate()
-            work = _work(endpoint, identities, request_id)
+            api_request = _api_request(endpoint, path_ids, request_id)
             misbehaviour = simulation.misbehaviours.take(request.method, request.path)
-            if misbehaviour is not None and misbehaviour.fault in _BEFORE_WORK:
-                raise _BEFORE_WORK[misbehaviour.fault](work.key or "")
-            answer, replayed = simulation.answer(work, misbehaviour)
+            if misbehaviour is not None and misbehaviour.fault in _REFUSALS_BEFORE_WORK:
+                raise _REFUSALS_BEFORE_WORK[misbehaviour.fault](api_request.key or "")
+            answer, is_replay = simulation.answer(api_request, misbehaviour)
         except errors.ApiError as error:
             return _refusal(error, request_id)
         response = flask.jsonify(answer.body)
         response.status_code = answer.status
         if answer.status >= _SERVER_ERRORS:
-            response.headers["Stripe-Should-Retry"] = "false"  # It is kept: a repeat would only replay it.
-        if work.key is not None:
-            response.headers["Idempotency-Key"] = work.key
+            response.headers["Stripe-Should-Retry"] = "false"  # The answer is kept: a retry would only replay it.
+        if api_request.key is not None:
+            response.headers["Idempotency-Key"] = api_request.key
             response.headers["Original-Request"] = answer.request_id
-        if replayed:
+        if is_replay:
             response.headers["Idempotent-Replayed"] = "true"
-        _hang_up(misbehaviour)
-        return _stamped(response, request_id)
+        _close_connection(misbehaviour)
+        return _add_headers(response, request_id)
 
     return view
 
 
-def _work(endpoint: Endpoint, identities: dict[str, str], request_id: str) -> Work:
-    writes = request.method == "POST"
-    fields = request.form if writes else request.args
+def _api_request(endpoint: Endpoint, path_ids: dict[str, str], request_id: str) -> ApiRequest:
+    is_post = request.method == "POST"
+    fields = request.form if is_post else request.args
     values = decode(list(fields.items(multi=True)))
-    key = request.headers.get("Idempotency-Key") or None if writes else None
-    return Work(endpoint, request.path, values, identities, request_id, key)
+    key = request.headers.get("Idempotency-Key") or None if is_post else None
+    return ApiRequest(endpoint, request.path, values, path_ids, request_id, key)
 
 
 def _authenticate() -> None:
-    """Take any test key, as Bearer or as the user of Basic, and no live one."""
+    """Accept any test key, as Bearer token or as Basic user, and refuse live keys."""
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     key = credentials
     if scheme.lower() == "basic":
@@ -102,17 +102,17 @@ def _refusal(error: errors.ApiError, request_id: str) -> Response:
     response.status_code = error.status
     if error.should_retry is not None:
         response.headers["Stripe-Should-Retry"] = "true" if error.should_retry else "false"
-    return _stamped(response, request_id)
+    return _add_headers(response, request_id)
 
 
-def _stamped(response: Response, request_id: str) -> Response:
+def _add_headers(response: Response, request_id: str) -> Response:
     response.headers["Request-Id"] = request_id
     response.headers["Stripe-Version"] = request.headers.get("Stripe-Version") or stripe.api_version
     return response
 
 
-def _hang_up(misbehaviour: Misbehaviour | None) -> None:
-    """Close the connection before anything is sent, as a crash after the work does."""
+def _close_connection(misbehaviour: Misbehaviour | None) -> None:
+    """Close the connection before the response is sent, as a crash after the work does."""
     if misbehaviour is not None and misbehaviour.fault is Fault.DIE_AFTER:
         request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
 

@@ -1,4 +1,4 @@
-"""One act on the local Stripe: its state, its time, and the request its events name."""
+"""The context of one call of the local Stripe: its state, its time, and the request that its events name."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from local.stripe.state import State
 
 @dataclass(frozen=True)
 class Call:
-    """What an endpoint works with, inside one transaction.
+    """What an endpoint needs to handle one call, inside one transaction.
 
     Attributes:
         now: Unix time in seconds.
-        base_url: This server's own address, for pages it links to.
-        request_id: `req_…`; `None` where no API request caused the act.
+        base_url: This server's address, for links to its pages.
+        request_id: `req_…`; `None` if no API request is the cause.
     """
 
     state: State
@@ -27,19 +27,19 @@ class Call:
     request_id: str | None = None
     idempotency_key: str | None = None
 
-    def fetch(self, kind: str, identity: str, *, param: str, status: int = 404) -> Document:
-        """Read an object that must exist.
+    def fetch(self, kind: str, object_id: str, *, param: str, status: int = 404) -> Document:
+        """Return an object that must exist.
 
         Raises:
-            ApiError: `resource_missing`, 404 for an id in the path, 400 for one in a parameter.
+            ApiError: `resource_missing`; `status` is 404 for an id in the path, 400 for an id in a parameter.
         """
-        document = self.state.get(kind, identity)
+        document = self.state.get(kind, object_id)
         if document is None:
-            raise errors.missing_resource(kind, identity, param=param, status=status)
+            raise errors.missing_resource(kind, object_id, param=param, status=status)
         return document
 
     def change(self, document: Document, **members: object) -> Document:
-        """Write an object with some members changed, and give it."""
+        """Write an object with some members changed, and return it."""
         changed = document | members
         self.state.put(changed)
         return changed
@@ -52,22 +52,22 @@ class Call:
         Args:
             kind: The event's type, such as `charge.succeeded`.
             document: The object as it is now; the event keeps this snapshot.
-            before: The object as it was, to tell `previous_attributes`.
-            livemode: What the event says of itself.
+            before: The object as it was, for `previous_attributes`.
+            livemode: The event's member `livemode`.
 
         Returns:
-            The event; where the control API suppresses events, one that nobody will see.
+            The event; if the control API suppresses it, it is neither stored nor sent.
         """
-        facts: Document = {"object": document}
+        data: Document = {"object": document}
         if before is not None:
-            facts["previous_attributes"] = changed_members(before, document)
+            data["previous_attributes"] = changed_members(before, document)
         event_id = new_id("evt")
         event = {
             "id": event_id,
             "object": "event",
             "api_version": stripe.api_version,
             "created": self.now,
-            "data": facts,
+            "data": data,
             "livemode": livemode,
             "pending_webhooks": 1 if self.plan.has_endpoint else 0,
             "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},

@@ -1,19 +1,16 @@
-"""Charges: one attempt to move money, made by a PaymentIntent."""
+"""Charges: attempts of a PaymentIntent to move money."""
 
 from local.stripe import payment_methods
 from local.stripe.call import Call
 from local.stripe.documents import Document, new_id
 from local.stripe.instruments import CARD, Instrument
-from local.stripe.parameters import Parameters
-
-PARAM = "charge"
 
 
 def create(call: Call, intent: Document, instrument: Instrument, *, status: str) -> Document:
-    """Record an attempt to take an intent's amount.
+    """Create a charge: an attempt to take an intent's amount.
 
     Args:
-        call: The act it is part of.
+        call: The call that causes it.
         intent: Its PaymentIntent, with the PaymentMethod set.
         instrument: The test card or account behind that PaymentMethod.
         status: `succeeded`, `pending` (a bank debit on its way) or `failed`.
@@ -25,19 +22,16 @@ def create(call: Call, intent: Document, instrument: Instrument, *, status: str)
         "payment_method": method["id"],
         "payment_method_details": {"type": instrument.type, instrument.type: _details(method, instrument)},
     }
-    return _with_status(document, instrument, status=status)
+    charge = _with_status(document, instrument, status=status)
+    call.state.put(charge)
+    return charge
 
 
 def settle(call: Call, charge: Document, instrument: Instrument, *, succeeded: bool) -> Document:
-    """End a pending charge."""
+    """Set a pending charge to `succeeded` or `failed`."""
     changed = _with_status(charge, instrument, status="succeeded" if succeeded else "failed")
     call.state.put(changed)
     return changed
-
-
-def retrieve(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """GET /v1/charges/:id."""
-    return call.fetch("charge", identity, param=PARAM)
 
 
 def _with_status(document: Document, instrument: Instrument, *, status: str) -> Document:
@@ -65,23 +59,23 @@ def _outcome(instrument: Instrument, *, failed: bool) -> Document:
 
 
 def _details(method: Document, instrument: Instrument) -> Document:
-    facts: Document = method[instrument.type]
+    details: Document = method[instrument.type]
     if instrument.type != CARD:
-        return facts | {"mandate": new_id("mandate")}
+        return details | {"mandate": new_id("mandate")}
     names = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
-    return {name: facts[name] for name in names} | {"network": instrument.brand, "three_d_secure": None}
+    return {name: details[name] for name in names} | {"network": instrument.brand, "three_d_secure": None}
 
 
 def _blank(call: Call, intent: Document) -> Document:
-    copied = ("amount", "currency", "customer", "description", "metadata", "receipt_email", "shipping")
-    return {name: intent[name] for name in copied} | {
+    names = ("amount", "currency", "customer", "description", "metadata", "receipt_email", "shipping")
+    return {name: intent[name] for name in names} | {
         "object": "charge",
         "amount_refunded": 0,
         "application": None,
         "application_fee": None,
         "application_fee_amount": None,
         "balance_transaction": None,
-        "billing_details": payment_methods.no_billing_details(),
+        "billing_details": payment_methods.empty_billing_details(),
         "calculated_statement_descriptor": "LOCAL STRIPE",
         "created": call.now,
         "disputed": False,

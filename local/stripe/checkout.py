@@ -5,7 +5,7 @@ Source: https://docs.stripe.com/api/checkout/sessions.
 
 from local.stripe import customers, errors, intents, payment_methods, payments, prices
 from local.stripe.call import Call
-from local.stripe.documents import Document, new_id
+from local.stripe.documents import Document, list_object, new_id
 from local.stripe.instruments import Instrument
 from local.stripe.parameters import Parameters
 
@@ -28,7 +28,7 @@ _LINE_NAMES = _LINE | {"adjustable_quantity", "metadata", "tax_rates"}
 
 
 def create(call: Call, parameters: Parameters) -> Document:
-    """POST /v1/checkout/sessions: mode `payment` on the hosted page."""
+    """POST /v1/checkout/sessions: mode `payment` on Stripe's hosted page."""
     _check_supported(parameters)
     lines = _lines(call, parameters)
     total = sum(line["amount_total"] for line in lines)
@@ -41,7 +41,7 @@ def create(call: Call, parameters: Parameters) -> Document:
         "cancel_url": parameters.text("cancel_url"),
         "client_reference_id": parameters.text("client_reference_id"),
         "currency": currency,
-        "customer": customers.usable(call, customer, param="customer")["id"] if customer else None,
+        "customer": customers.fetch_usable(call, customer, param="customer")["id"] if customer else None,
         "customer_creation": None if customer else parameters.text("customer_creation") or "if_required",
         "customer_email": parameters.text("customer_email"),
         "expires_at": _expires_at(call, parameters),
@@ -53,63 +53,63 @@ def create(call: Call, parameters: Parameters) -> Document:
     }
     data = parameters.group("payment_intent_data")
     data.check_names(known=_INTENT_DATA_NAMES, simulated=_INTENT_DATA)
-    data_members = {name: data.text(name) for name in data.values if name != "metadata"} | {"metadata": data.metadata()}
-    call.state.put(document, {"line_items": lines, "payment_intent_data": data_members})
+    intent_data = {name: data.text(name) for name in data.values if name != "metadata"} | {"metadata": data.metadata()}
+    call.state.put(document, {"line_items": lines, "payment_intent_data": intent_data})
     return document
 
 
-def retrieve(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """GET /v1/checkout/sessions/:id."""
-    return call.fetch("checkout.session", identity, param=_PARAM)
-
-
-def update(call: Call, parameters: Parameters, identity: str) -> Document:
+def update(call: Call, parameters: Parameters, object_id: str) -> Document:
     """POST /v1/checkout/sessions/:id: its metadata."""
-    session = call.fetch("checkout.session", identity, param=_PARAM)
+    session = call.fetch("checkout.session", object_id, param=_PARAM)
     return call.change(session, metadata=parameters.metadata(before=session["metadata"]))
 
 
-def line_items(call: Call, _parameters: Parameters, identity: str) -> Document:
+def line_items(call: Call, _parameters: Parameters, object_id: str) -> Document:
     """GET /v1/checkout/sessions/:id/line_items."""
-    call.fetch("checkout.session", identity, param=_PARAM)
-    lines = call.state.hidden(identity)["line_items"]
-    return {"object": "list", "data": lines, "has_more": False, "url": f"/v1/checkout/sessions/{identity}/line_items"}
+    session = call.fetch("checkout.session", object_id, param=_PARAM)
+    return list_line_items(call, session)
 
 
-def expire(call: Call, _parameters: Parameters, identity: str) -> Document:
+def list_line_items(call: Call, session: Document) -> Document:
+    """Return the list of a session's line items."""
+    lines = call.state.hidden(session["id"])["line_items"]
+    return list_object(lines, url=f"/v1/checkout/sessions/{session['id']}/line_items")
+
+
+def expire(call: Call, _parameters: Parameters, object_id: str) -> Document:
     """POST /v1/checkout/sessions/:id/expire."""
-    session = call.fetch("checkout.session", identity, param=_PARAM)
+    session = call.fetch("checkout.session", object_id, param=_PARAM)
     if session["status"] != "open":
         message = (
             'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of '
             f"{session['status']}."
         )
         raise errors.unexpected_state(message, code="checkout_session_unexpected_state")
-    return expired(call, session)
+    return expire_session(call, session)
 
 
-def expired(call: Call, session: Document) -> Document:
-    """End a session that nobody paid, with the PaymentIntent of its failed attempts."""
-    ended = call.change(session, status="expired", url=None)
-    call.emit("checkout.session.expired", ended)
+def expire_session(call: Call, session: Document) -> Document:
+    """Expire an unpaid session, and cancel the PaymentIntent of its failed attempts."""
+    expired = call.change(session, status="expired", url=None)
+    call.emit("checkout.session.expired", expired)
     if session["payment_intent"]:
         intent = call.fetch("payment_intent", session["payment_intent"], param="payment_intent")
-        intents.cancelled(call, intent, reason="automatic")
-    return ended
+        intents.cancel_intent(call, intent, reason="automatic")
+    return expired
 
 
 def expire_due(call: Call) -> None:
-    """End every open session whose time is over."""
+    """Expire every open session whose `expires_at` has passed."""
     due = "json_extract(document, '$.status') = 'open' AND json_extract(document, '$.expires_at') <= ?"
     for session in call.state.find("checkout.session", due, (call.now,)):
-        expired(call, session)
+        expire_session(call, session)
 
 
 def pay(call: Call, session: Document, instrument: Instrument, *, email: str | None) -> Document:
-    """Try to pay an open session; its PaymentIntent is made at the first attempt.
+    """Try to pay an open session; the first attempt creates its PaymentIntent.
 
     Returns:
-        The PaymentIntent after the attempt; the session is complete if it succeeded or is processing.
+        The PaymentIntent after the attempt. The session is complete if the PaymentIntent succeeded or is processing.
     """
     if session["status"] != "open":
         raise errors.unexpected_state("This session is no longer open.", code="checkout_session_unexpected_state")
@@ -129,20 +129,20 @@ def pay(call: Call, session: Document, instrument: Instrument, *, email: str | N
         intent = call.fetch("payment_intent", session["payment_intent"], param="payment_intent")
     else:
         intent = _intent(call, session)
-    billing = payment_methods.no_billing_details() | {"email": email}
+    billing = payment_methods.empty_billing_details() | {"email": email}
     method = payment_methods.create(call, instrument, billing=billing)
     intent = call.change(intent, payment_method=method["id"], receipt_email=intent["receipt_email"])
     return payments.attempt(call, intent, return_url=f"{call.base_url}/c/pay/{session['id']}")
 
 
 def landing_url(session: Document) -> str:
-    """Give the address to which a paid session leads."""
+    """Return the address to which the customer is sent after the payment."""
     return str(session["success_url"]).replace(SESSION_ID, session["id"])
 
 
 def _intent(call: Call, session: Document) -> Document:
     data = call.state.hidden(session["id"])["payment_intent_data"]
-    intent = intents.made(
+    intent = intents.create_unpaid(
         call,
         amount=session["amount_total"],
         currency=session["currency"],
@@ -196,30 +196,30 @@ def _line(call: Call, line: Parameters) -> Document:
 
 
 def _expires_at(call: Call, parameters: Parameters) -> int:
-    wanted = parameters.integer("expires_at")
-    if wanted is None:
+    expires_at = parameters.integer("expires_at")
+    if expires_at is None:
         return call.now + _LIFE_DEFAULT_S
-    if not call.now + _LIFE_MIN_S <= wanted <= call.now + _LIFE_DEFAULT_S:
+    if not call.now + _LIFE_MIN_S <= expires_at <= call.now + _LIFE_DEFAULT_S:
         message = "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation."
         raise errors.invalid_request(message, param="expires_at")
-    return wanted
+    return expires_at
 
 
 def _blank(call: Call) -> Document:
-    identity = new_id("cs_test")
-    nothing = (
+    session_id = new_id("cs_test")
+    empty_members = (
         "after_expiration", "allow_promotion_codes", "billing_address_collection", "client_secret", "consent",
         "consent_collection", "currency_conversion", "customer_details", "invoice", "payment_intent", "payment_link",
         "recovered_from", "setup_intent", "shipping_address_collection", "shipping_cost", "subscription",
     )  # fmt: skip
-    custom = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
-    return dict.fromkeys(nothing) | {
-        "id": identity,
+    custom_texts = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
+    return dict.fromkeys(empty_members) | {
+        "id": session_id,
         "object": "checkout.session",
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "created": call.now,
         "custom_fields": [],
-        "custom_text": dict.fromkeys(custom),
+        "custom_text": dict.fromkeys(custom_texts),
         "discounts": [],
         "livemode": False,
         "mode": "payment",
@@ -231,5 +231,5 @@ def _blank(call: Call) -> Document:
         "status": "open",
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",
-        "url": f"{call.base_url}/c/pay/{identity}",
+        "url": f"{call.base_url}/c/pay/{session_id}",
     }

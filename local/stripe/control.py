@@ -1,20 +1,20 @@
-"""The control API under `/_control/`: faults, webhooks, and what banks and customers do meanwhile.
+"""The control API under `/_control/`: faults, webhooks, and what banks and customers do later.
 
-JSON in, JSON out; for tests and the development stack only. Bodies and their defaults:
+Requests and responses are JSON. It is for tests and the development stack only. Bodies and their defaults:
 
     GET    /health                            {"status": "ok"}
-    GET    /objects                           how many of each kind
+    GET    /objects                           the number of objects of each kind
     GET    /objects/KIND                      all of a kind (`payment_intent`, `checkout.session`, …), newest first
-    POST   /objects/ID                        {any members}: overwrite them silently
-    POST   /reset                             forget all objects, keys, deliveries and faults
+    POST   /objects/ID                        {any members}: overwrite them, without an event
+    POST   /reset                             delete all objects, keys, deliveries and faults
     POST   /misbehaviours                     {"fault": see `Fault`, "method": "", "path": "", "times": 1, "seconds": 0}
-    GET    /misbehaviours                     the faults still to come; DELETE calls them off
-    POST   /idempotency/forget                as after a day
-    POST   /webhooks                          some of `WebhookBehaviour`; GET shows it, DELETE makes it good again
-    GET    /webhooks/deliveries               every delivery and how it went
-    POST   /events                            {"type": …, "object": ID or document, "livemode": false}: make and send
-    POST   /events/ID/deliver                 send again
-    POST   /payment_intents/ID/settle         {"outcome": "succeeded" | "failed", by default what its account does}
+    GET    /misbehaviours                     the faults that are still to come; DELETE removes them
+    POST   /idempotency/forget                delete all kept answers, as Stripe does after a day
+    POST   /webhooks                          some of `WebhookBehaviour`; GET shows it, DELETE restores the defaults
+    GET    /webhooks/deliveries               every delivery and its result
+    POST   /events                            {"type": …, "object": ID or document, "livemode": false}: create and send
+    POST   /events/ID/deliver                 send it again
+    POST   /payment_intents/ID/settle         {"outcome": "succeeded" | "failed", by default that of its test account}
     POST   /payment_intents/ID/authenticate   {"passed": true}
     POST   /payment_intents/ID/dispute        {"reason": "fraudulent", "amount": all, "inquiry": false}; /charges/ID too
     POST   /disputes/ID/win, /disputes/ID/lose
@@ -25,8 +25,7 @@ JSON in, JSON out; for tests and the development stack only. Bodies and their de
 from collections.abc import Callable
 from typing import Any
 
-import flask
-from flask import Blueprint, Response, request
+from flask import Blueprint, request
 
 from local.stripe import disputes, errors, payments, radar, refunds
 from local.stripe.call import Call
@@ -34,20 +33,20 @@ from local.stripe.documents import Document
 from local.stripe.misbehaviour import Fault, Misbehaviour
 from local.stripe.simulation import Simulation
 
-_Act = Callable[[Call, Document, Document], Document]
-"""Takes the act, the object of the path and the body; gives the object after it."""
+_Action = Callable[[Call, Document, Document], Document]
+"""Takes the call, the object of the path and the body; returns the object after it."""
 
 
 def blueprint(simulation: Simulation) -> Blueprint:
-    """Make the control API of one simulation."""
+    """Create the control API of a simulation."""
     api = Blueprint("control", __name__, url_prefix="/_control")
-    api.register_error_handler(errors.ApiError, _refusal)
+    api.register_error_handler(errors.ApiError, lambda error: ({"error": error.body}, error.status))
     api.register_error_handler(TypeError, _bad_request)
     api.register_error_handler(ValueError, _bad_request)
     _add_observation(api, simulation)
     _add_faults(api, simulation)
     _add_webhooks(api, simulation)
-    _add_acts(api, simulation)
+    _add_actions(api, simulation)
     return api
 
 
@@ -64,15 +63,15 @@ def _add_observation(api: Blueprint, simulation: Simulation) -> None:
     def objects(kind: str) -> list[Document]:
         return simulation.state.find(kind)
 
-    @api.post("/objects/<identity>")
-    def forge(identity: str) -> Document:
-        return _forge(simulation, identity, _body())
+    @api.post("/objects/<object_id>")
+    def overwrite(object_id: str) -> Document:
+        return _overwrite(simulation, object_id, _body())
 
     @api.post("/reset")
     def reset() -> dict[str, int]:
         simulation.state.reset()
         simulation.misbehaviours.clear()
-        simulation.plan.good()
+        simulation.plan.reset()
         return simulation.state.counts()
 
 
@@ -101,16 +100,16 @@ def _add_faults(api: Blueprint, simulation: Simulation) -> None:
 def _add_webhooks(api: Blueprint, simulation: Simulation) -> None:
     @api.get("/webhooks")
     def show() -> dict[str, Any]:
-        return simulation.plan.behave()
+        return simulation.plan.change()
 
     @api.post("/webhooks")
     def change() -> dict[str, Any]:
-        return simulation.plan.behave(**_body())
+        return simulation.plan.change(**_body())
 
     @api.delete("/webhooks")
-    def good() -> dict[str, Any]:
-        simulation.plan.good()
-        return simulation.plan.behave()
+    def reset_webhooks() -> dict[str, Any]:
+        simulation.plan.reset()
+        return simulation.plan.change()
 
     @api.get("/webhooks/deliveries")
     def deliveries() -> list[dict[str, Any]]:
@@ -119,56 +118,56 @@ def _add_webhooks(api: Blueprint, simulation: Simulation) -> None:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     @api.post("/events")
-    def make() -> Document:
-        return _make_event(simulation, _body())
+    def create_event() -> Document:
+        return _create_event(simulation, _body())
 
-    @api.post("/events/<identity>/deliver")
-    def deliver(identity: str) -> Document:
+    @api.post("/events/<object_id>/deliver")
+    def deliver(object_id: str) -> Document:
         with simulation.state.transaction():
-            event = simulation.call().fetch("event", identity, param="id")
-            simulation.plan.again(simulation.state, event_id=identity)
+            event = simulation.call().fetch("event", object_id, param="id")
+            simulation.plan.repeat(simulation.state, event_id=object_id)
         return event
 
 
-def _add_acts(api: Blueprint, simulation: Simulation) -> None:
-    def add(rule: str, kind: str, act: _Act) -> None:
-        def view(identity: str) -> Document:
+def _add_actions(api: Blueprint, simulation: Simulation) -> None:
+    def add(rule: str, kind: str, action: _Action) -> None:
+        def view(object_id: str) -> Document:
             with simulation.state.transaction():
                 call = simulation.call()
-                return act(call, call.fetch(kind, identity, param="id"), _body())
+                return action(call, call.fetch(kind, object_id, param="id"), _body())
 
         api.add_url_rule(rule, rule.replace(".", "_"), view, methods=["POST"])
 
-    add("/payment_intents/<identity>/settle", "payment_intent", _settle)
-    add("/payment_intents/<identity>/authenticate", "payment_intent", _authenticate)
-    add("/charges/<identity>/dispute", "charge", _dispute)
-    add("/payment_intents/<identity>/dispute", "payment_intent", lambda call, intent, body: _dispute(
+    add("/payment_intents/<object_id>/settle", "payment_intent", _settle)
+    add("/payment_intents/<object_id>/authenticate", "payment_intent", _authenticate)
+    add("/charges/<object_id>/dispute", "charge", _dispute)
+    add("/payment_intents/<object_id>/dispute", "payment_intent", lambda call, intent, body: _dispute(
         call, call.fetch("charge", str(intent["latest_charge"]), param="id"), body))  # fmt: skip
-    add("/disputes/<identity>/win", "dispute", lambda call, dispute, _body: disputes.decide(call, dispute, won=True))
-    add("/disputes/<identity>/lose", "dispute", lambda call, dispute, _body: disputes.decide(call, dispute, won=False))
-    add("/refunds/<identity>/fail", "refund", _fail_refund)
-    add("/refunds/<identity>/succeed", "refund", lambda call, refund, _body: refunds.succeed(call, refund))
-    add("/charges/<identity>/warn", "charge", _warn)
+    add("/disputes/<object_id>/win", "dispute", lambda call, dispute, _body: disputes.decide(call, dispute, won=True))
+    add("/disputes/<object_id>/lose", "dispute", lambda call, dispute, _body: disputes.decide(call, dispute, won=False))
+    add("/refunds/<object_id>/fail", "refund", _fail_refund)
+    add("/refunds/<object_id>/succeed", "refund", lambda call, refund, _body: refunds.succeed(call, refund))
+    add("/charges/<object_id>/warn", "charge", _warn)
 
 
-def _forge(simulation: Simulation, identity: str, members: Document) -> Document:
-    """Overwrite members of an object without any event: another `created`, amount or `livemode`."""
+def _overwrite(simulation: Simulation, object_id: str, members: Document) -> Document:
+    """Overwrite members of an object, such as `created`, `amount` or `livemode`, without an event."""
     with simulation.state.transaction():
-        before = simulation.state.any(identity)
+        before = simulation.state.get_any(object_id)
         if before is None:
-            raise errors.missing_resource("object", identity, param="id", status=404)
+            raise errors.missing_resource("object", object_id, param="id", status=404)
         return simulation.call().change(before, **members)
 
 
-def _make_event(simulation: Simulation, body: Document) -> Document:
-    """Make and deliver an event about an object: one of ours by its id, or any that is written out."""
-    kind, subject = body.get("type"), body.get("object")
-    if not isinstance(kind, str) or not isinstance(subject, str | dict):
+def _create_event(simulation: Simulation, body: Document) -> Document:
+    """Create and send an event about an object, which the body names by its id or contains as a document."""
+    kind, id_or_document = body.get("type"), body.get("object")
+    if not isinstance(kind, str) or not isinstance(id_or_document, str | dict):
         raise TypeError("type and object are needed")
     with simulation.state.transaction():
-        document = subject if isinstance(subject, dict) else simulation.state.any(subject)
+        document = id_or_document if isinstance(id_or_document, dict) else simulation.state.get_any(id_or_document)
         if document is None:
-            raise errors.missing_resource("object", str(subject), param="object", status=404)
+            raise errors.missing_resource("object", str(id_or_document), param="object", status=404)
         return simulation.call().emit(kind, document, livemode=bool(body.get("livemode", False)))
 
 
@@ -205,13 +204,5 @@ def _body() -> Document:
     return body
 
 
-def _refusal(error: errors.ApiError) -> Response:
-    response = flask.jsonify({"error": error.body})
-    response.status_code = error.status
-    return response
-
-
-def _bad_request(error: Exception) -> Response:
-    response = flask.jsonify({"error": {"message": str(error), "type": "invalid_request_error"}})
-    response.status_code = 400
-    return response
+def _bad_request(error: Exception) -> tuple[Document, int]:
+    return {"error": {"message": str(error), "type": "invalid_request_error"}}, 400

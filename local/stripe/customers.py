@@ -38,17 +38,10 @@ def create(call: Call, parameters: Parameters) -> Document:
     return document
 
 
-def retrieve(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """GET /v1/customers/:id; a deleted one answers with `deleted: true`."""
-    return call.fetch("customer", identity, param="id")
-
-
-def update(call: Call, parameters: Parameters, identity: str) -> Document:
+def update(call: Call, parameters: Parameters, object_id: str) -> Document:
     """POST /v1/customers/:id."""
-    before = usable(call, identity, param="id", status=404)
-    members: Document = {name: parameters.text(name) for name in _TEXTS if name in parameters.values}
-    if "metadata" in parameters.values:
-        members["metadata"] = parameters.metadata(before=before["metadata"])
+    before = fetch_usable(call, object_id, param="id", status=404)
+    members = parameters.texts_and_metadata(_TEXTS, before=before)
     if "preferred_locales" in parameters.values:
         members["preferred_locales"] = parameters.texts("preferred_locales")
     after = call.change(before, **members)
@@ -56,18 +49,22 @@ def update(call: Call, parameters: Parameters, identity: str) -> Document:
     return after
 
 
-def delete(call: Call, _parameters: Parameters, identity: str) -> Document:
+def delete(call: Call, _parameters: Parameters, object_id: str) -> Document:
     """DELETE /v1/customers/:id."""
-    before = usable(call, identity, param="id", status=404)
-    deleted: Document = {"id": identity, "object": "customer", "deleted": True}
+    before = fetch_usable(call, object_id, param="id", status=404)
+    deleted: Document = {"id": object_id, "object": "customer", "deleted": True}
     call.state.put(deleted)
     call.emit("customer.deleted", before)
     return deleted
 
 
-def usable(call: Call, identity: str, *, param: str, status: int = 400) -> Document:
-    """Give a customer that exists and is not deleted."""
-    document = call.fetch("customer", identity, param=param, status=status)
+def fetch_usable(call: Call, object_id: str, *, param: str, status: int = 400) -> Document:
+    """Return a customer that exists and is not deleted.
+
+    Raises:
+        ApiError: `resource_missing` with the given `status`.
+    """
+    document = call.fetch("customer", object_id, param=param, status=status)
     if document.get("deleted"):
-        raise errors.missing_resource("customer", identity, param=param, status=status)
+        raise errors.missing_resource("customer", object_id, param=param, status=status)
     return document

@@ -1,4 +1,4 @@
-"""When each event goes out: at once, or as the control API makes it misbehave."""
+"""Plans when each event is sent: at once, or late, twice or never, as the control API has set."""
 
 import secrets
 import threading
@@ -16,12 +16,12 @@ class WebhookBehaviour:
     """How webhooks are delivered.
 
     Attributes:
-        duplicate: How many times each event is sent; 1 is good behaviour.
-        shuffle_s: Each delivery waits a random time up to this, in seconds, so that events overtake each other.
-        delay_s: Each delivery waits this long, in seconds.
-        drop: The next so many events are never sent; -1 drops all until changed.
-        suppress: The next so many events are never made, not even for the list; -1 makes none until changed.
-        paused: Nothing is sent until resumed; what happened meanwhile goes out then.
+        duplicate: How often each event is sent; normal is 1.
+        shuffle_s: Each delivery waits a random time of at most this many seconds, so that the order changes.
+        delay_s: Each delivery waits this many seconds.
+        drop: How many of the next events are never sent; -1 is all events until this is changed.
+        suppress: How many of the next events are not created at all; -1 is all events until this is changed.
+        paused: Whether sending is paused; planned events are sent when it is resumed.
     """
 
     duplicate: int = 1
@@ -33,15 +33,15 @@ class WebhookBehaviour:
 
 
 class DeliveryPlan:
-    """The rows of `deliveries`: one for each time an event shall go out."""
+    """The rows of the table `deliveries`: one for each time that an event is to be sent."""
 
     def __init__(self, *, has_endpoint: bool) -> None:
         self.has_endpoint = has_endpoint
         self.behaviour = WebhookBehaviour()
         self.wake = threading.Event()
 
-    def behave(self, **settings: Any) -> dict[str, Any]:
-        """Change some settings and give all.
+    def change(self, **settings: Any) -> dict[str, Any]:
+        """Change some settings and return all.
 
         Raises:
             TypeError: a setting does not exist.
@@ -50,13 +50,13 @@ class DeliveryPlan:
         self.wake.set()
         return asdict(self.behaviour)
 
-    def good(self) -> None:
-        """Forget all misbehaviour."""
+    def reset(self) -> None:
+        """Restore the normal behaviour."""
         self.behaviour = WebhookBehaviour()
         self.wake.set()
 
     def suppresses(self) -> bool:
-        """Tell whether the event that is due shall not be made, and count it."""
+        """Return whether the next event is suppressed, and count it."""
         behaviour = self.behaviour
         if behaviour.suppress > 0:
             self.behaviour = replace(behaviour, suppress=behaviour.suppress - 1)
@@ -70,17 +70,17 @@ class DeliveryPlan:
         if behaviour.drop:
             if behaviour.drop > 0:
                 self.behaviour = replace(behaviour, drop=behaviour.drop - 1)
-            self._plan(state, event_id=event_id, wait_s=0, word="dropped")
+            self._plan(state, event_id=event_id, wait_s=0, delivery_state="dropped")
             return
         for _ in range(behaviour.duplicate):
             shuffle = secrets.randbelow(_FINE_STEPS) / _FINE_STEPS * behaviour.shuffle_s
-            self._plan(state, event_id=event_id, wait_s=behaviour.delay_s + shuffle, word="pending")
+            self._plan(state, event_id=event_id, wait_s=behaviour.delay_s + shuffle, delivery_state="pending")
 
-    def again(self, state: State, *, event_id: str) -> None:
+    def repeat(self, state: State, *, event_id: str) -> None:
         """Plan one more delivery of an event, now."""
-        self._plan(state, event_id=event_id, wait_s=0, word="pending")
+        self._plan(state, event_id=event_id, wait_s=0, delivery_state="pending")
 
-    def _plan(self, state: State, *, event_id: str, wait_s: float, word: str) -> None:
-        values = (event_id, time.time() + wait_s, word)
+    def _plan(self, state: State, *, event_id: str, wait_s: float, delivery_state: str) -> None:
+        values = (event_id, time.time() + wait_s, delivery_state)
         state.rows("INSERT INTO deliveries (event_id, next_at, state) VALUES (?, ?, ?)", values)
         self.wake.set()

@@ -1,4 +1,4 @@
-"""Disputes: a customer's bank takes a payment back.
+"""Disputes: the customer's bank takes a payment back.
 
 Source: https://docs.stripe.com/disputes/how-disputes-work and https://docs.stripe.com/testing#disputes
 """
@@ -11,7 +11,7 @@ from local.stripe.parameters import Parameters
 UPDATE = frozenset({"evidence", "metadata", "submit"})
 _PARAM = "dispute"
 _EVIDENCE_DUE_S = 14 * 86_400
-_ENDED = ("won", "lost", "warning_closed")
+_CLOSED = ("won", "lost", "warning_closed")
 _VERDICTS = {"winning_evidence": "won", "losing_evidence": "lost"}
 _EVIDENCE = (
     "access_activity_log", "billing_address", "cancellation_policy", "cancellation_policy_disclosure",
@@ -29,16 +29,16 @@ def open_dispute(
     """Open a dispute about a charge.
 
     Args:
-        call: The act it is part of.
+        call: The call that causes it.
         charge: A charge that succeeded and is not disputed.
-        reason: Stripe's word for it, such as `fraudulent` or `product_not_received`.
-        amount: Minor units of the charge's currency; `None` is all that is not refunded.
-        inquiry: Whether the bank only asks; then no money moves.
+        reason: Stripe's value for it, such as `fraudulent` or `product_not_received`.
+        amount: Minor units of the charge's currency; `None` is the amount that is not refunded.
+        inquiry: Whether the bank only makes an inquiry; then no money moves.
     """
     if not charge["paid"] or charge["disputed"]:
         raise errors.unexpected_state("This charge cannot be disputed.", code="charge_already_disputed")
-    disputed = amount or charge["amount"] - charge["amount_refunded"]
-    dispute = _blank(call, charge, reason=reason, amount=disputed, inquiry=inquiry)
+    disputed_amount = amount or charge["amount"] - charge["amount_refunded"]
+    dispute = _blank(call, charge, reason=reason, amount=disputed_amount, inquiry=inquiry)
     call.state.put(dispute)
     call.change(charge, disputed=True)
     call.emit("charge.dispute.created", dispute)
@@ -48,8 +48,8 @@ def open_dispute(
 
 
 def decide(call: Call, dispute: Document, *, won: bool) -> Document:
-    """End a dispute: won gives the money back."""
-    if dispute["status"] in _ENDED:
+    """Close a dispute; if it is won, the money comes back."""
+    if dispute["status"] in _CLOSED:
         raise errors.unexpected_state("This dispute is already closed.", code="dispute_already_closed")
     inquiry = dispute["status"].startswith("warning_")
     verdict = "won" if won else "lost"
@@ -63,43 +63,41 @@ def decide(call: Call, dispute: Document, *, won: bool) -> Document:
     return closed
 
 
-def retrieve(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """GET /v1/disputes/:id."""
-    return call.fetch("dispute", identity, param=_PARAM)
-
-
-def update(call: Call, parameters: Parameters, identity: str) -> Document:
-    """POST /v1/disputes/:id: evidence `winning_evidence` or `losing_evidence`, submitted, decides it at once."""
-    dispute = call.fetch("dispute", identity, param=_PARAM)
+def update(call: Call, parameters: Parameters, object_id: str) -> Document:
+    """POST /v1/disputes/:id: `winning_evidence` or `losing_evidence`, if submitted, decides the dispute at once."""
+    dispute = call.fetch("dispute", object_id, param=_PARAM)
     evidence = parameters.group("evidence")
     evidence.check_names(known=_EVIDENCE, simulated=_EVIDENCE)
-    submit = parameters.text("submit") != "false" and bool(evidence.values)
+    is_submitted = parameters.text("submit") != "false" and bool(evidence.values)
     details = dispute["evidence_details"]
-    if submit:
+    if is_submitted:
         details = details | {"has_evidence": True, "submission_count": 1, "submission_method": "manual"}
     changed = call.change(
         dispute,
         evidence=dispute["evidence"] | evidence.values,
         evidence_details=details,
         metadata=parameters.metadata(before=dispute["metadata"]),
-        status="under_review" if submit and dispute["status"] == "needs_response" else dispute["status"],
+        status="under_review" if is_submitted and dispute["status"] == "needs_response" else dispute["status"],
     )
     call.emit("charge.dispute.updated", changed, before=dispute)
     verdict = _VERDICTS.get(evidence.text("uncategorized_text") or "")
-    if submit and verdict:
+    if is_submitted and verdict:
         return decide(call, changed, won=verdict == "won")
     return changed
 
 
-def close(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """POST /v1/disputes/:id/close: accept it as lost."""
-    return decide(call, call.fetch("dispute", identity, param=_PARAM), won=False)
+def close(call: Call, _parameters: Parameters, object_id: str) -> Document:
+    """POST /v1/disputes/:id/close: close the dispute as lost."""
+    return decide(call, call.fetch("dispute", object_id, param=_PARAM), won=False)
+
+
+def _card_case(card: Document, *, inquiry: bool) -> Document:
+    case_type = "inquiry" if inquiry else "chargeback"
+    return {"brand": card["brand"], "case_type": case_type, "network": card["brand"], "network_reason_code": "83"}
 
 
 def _blank(call: Call, charge: Document, *, reason: str, amount: int, inquiry: bool) -> Document:
     card = charge["payment_method_details"].get("card")
-    kind = {"brand": card["brand"], "case_type": "inquiry" if inquiry else "chargeback", "network": card["brand"],
-            "network_reason_code": "83"} if card else None  # fmt: skip
     return {
         "id": new_id("du"),
         "object": "dispute",
@@ -122,7 +120,7 @@ def _blank(call: Call, charge: Document, *, reason: str, amount: int, inquiry: b
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": {"type": "card", "card": kind} if kind else None,
+        "payment_method_details": {"type": "card", "card": _card_case(card, inquiry=inquiry)} if card else None,
         "reason": reason,
         "status": "warning_needs_response" if inquiry else "needs_response",
     }

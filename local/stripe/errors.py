@@ -1,4 +1,4 @@
-"""Stripe's error answers.
+"""Stripe's error responses.
 
 Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/error-codes.
 """
@@ -13,10 +13,10 @@ class ApiError(Exception):
 
     Attributes:
         status: HTTP status.
-        body: The `error` member of the answer.
-        executed: Whether the endpoint had begun its work. Only then the answer is kept for the idempotency key and
+        body: The `error` member of the response.
+        executed: Whether the endpoint had begun its work. Only then the response is kept for the idempotency key, and
             what was written stays (a declined card leaves a failed charge).
-        should_retry: What `Stripe-Should-Retry` says; `None` leaves the header out.
+        should_retry: The header `Stripe-Should-Retry`; `None` leaves it out.
     """
 
     def __init__(
@@ -34,15 +34,15 @@ def invalid_request(message: str, *, param: str | None = None, code: str | None 
     return ApiError(status, _body("invalid_request_error", message, code=code, param=param))
 
 
-def missing_resource(kind: str, identity: str, *, param: str, status: int = 400) -> ApiError:
-    """Refuse an id that names nothing: 404 in the path, 400 in a parameter."""
-    return invalid_request(f"No such {kind}: '{identity}'", param=param, code="resource_missing", status=status)
+def missing_resource(kind: str, object_id: str, *, param: str, status: int = 400) -> ApiError:
+    """Refuse an id of no object: 404 for an id in the path, 400 for an id in a parameter."""
+    return invalid_request(f"No such {kind}: '{object_id}'", param=param, code="resource_missing", status=status)
 
 
-def unexpected_state(message: str, *, code: str, facts: Document | None = None) -> ApiError:
-    """Refuse an act that the object's state does not allow; Stripe keeps this answer for the key."""
+def unexpected_state(message: str, *, code: str, members: Document | None = None) -> ApiError:
+    """Refuse a call that the object's status does not allow; Stripe keeps this response for the key."""
     body = _body("invalid_request_error", message, code=code, param=None)
-    return ApiError(400, body | (facts or {}), executed=True)
+    return ApiError(400, body | (members or {}), executed=True)
 
 
 def unauthorized(message: str) -> ApiError:
@@ -51,7 +51,7 @@ def unauthorized(message: str) -> ApiError:
 
 
 def idempotency_mismatch(message: str) -> ApiError:
-    """Refuse a key that was first used for something else."""
+    """Refuse a key that was first used with other parameters or for another endpoint."""
     return ApiError(400, _body("idempotency_error", message, code=None, param=None), should_retry=False)
 
 
@@ -66,25 +66,25 @@ def key_in_use(key: str) -> ApiError:
 
 
 def rate_limited() -> ApiError:
-    """Refuse because of too many requests; made before any work, so never kept for the key."""
+    """Refuse because of too many requests. It comes before any work, so it is not kept for the key."""
     message = "Request rate limit exceeded. Learn more about rate limits here https://docs.stripe.com/rate-limits."
     return ApiError(429, _body("invalid_request_error", message, code="rate_limit", param=None))
 
 
 def broken(*, executed: bool) -> ApiError:
-    """Answer as Stripe does when something breaks on its side; once executed, the answer is kept for the key."""
+    """Fail as Stripe does after an error on its side; if `executed`, the response is kept for the key."""
     message = "An unknown error occurred"
     body = _body("api_error", message, code=None, param=None)
     return ApiError(500, body, executed=executed, should_retry=True)
 
 
 def card_declined(body: Document) -> ApiError:
-    """Answer 402 for a payment that the card's issuer refused; `body` holds the charge and the PaymentIntent."""
+    """Refuse with 402 a payment that the card's issuer declined; `body` contains the charge and the PaymentIntent."""
     return ApiError(402, body, executed=True)
 
 
 def documentation_url(code: str) -> str:
-    """Give the page that explains an error code."""
+    """Return the address of the page that explains an error code."""
     return _DOCS + code.replace("_", "-")
 
 

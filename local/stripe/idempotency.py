@@ -1,7 +1,7 @@
-"""Idempotency keys: one key, one piece of work, one answer.
+"""Idempotency keys: the work for a key is done once, and its answer is kept.
 
-Source: https://docs.stripe.com/api/idempotent_requests. Kept are the answers of requests whose work had begun, whether
-they went well or not (500 too); refused parameters and conflicts are not kept.
+Source: https://docs.stripe.com/api/idempotent_requests. The answer is kept if the request's work had begun, whether it
+succeeded or failed (500 too); refused parameters and conflicts are not kept.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ KEY_LENGTH_MAX = 255
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a key is used for.
+class KeyedRequest:
+    """A request with an idempotency key.
 
     Attributes:
-        endpoint: Method and path.
+        endpoint: Method and path of the request.
     """
 
     key: str
@@ -33,13 +33,13 @@ class Request:
 
     @property
     def fingerprint(self) -> str:
-        """Give the same text for the same parameters."""
+        """Return a hash of the parameters."""
         return hashlib.sha256(json.dumps(self.parameters, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API answered, as it is kept for a key."""
+    """A response of the API, as it is kept for a key."""
 
     status: int
     body: Document
@@ -47,7 +47,7 @@ class Answer:
 
 
 class Keys:
-    """The keys in use and the answers kept for those that were."""
+    """The keys that are in use, and the kept answers of keys that were used."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -55,11 +55,11 @@ class Keys:
         self._lock = threading.Lock()
 
     @contextmanager
-    def turn(self, key: str) -> Iterator[None]:
-        """Keep other requests with this key away until the end of the block.
+    def hold(self, key: str) -> Iterator[None]:
+        """Refuse other requests with this key until the end of the block.
 
         Raises:
-            ApiError: 409 while the first request with this key is running; 400 for a key that is too long.
+            ApiError: 409 while another request with this key is running; 400 for a key that is too long.
         """
         if len(key) > KEY_LENGTH_MAX:
             raise errors.idempotency_mismatch(f"Idempotency keys can have up to {KEY_LENGTH_MAX} characters.")
@@ -73,19 +73,19 @@ class Keys:
             with self._lock:
                 self._running.discard(key)
 
-    def answered(self, request: Request, *, now: int) -> Answer | None:
-        """Give the kept answer of a key.
+    def kept_answer(self, request: KeyedRequest, *, now: int) -> Answer | None:
+        """Return the kept answer of the request's key; `None` if there is none.
 
         Raises:
             ApiError: the key was first used with other parameters or for another endpoint.
         """
         self._state.rows("DELETE FROM answers WHERE key = ? AND created < ?", (request.key, now - LIFE_S))
-        found = self._state.rows(
+        rows = self._state.rows(
             "SELECT fingerprint, endpoint, status, body, request_id FROM answers WHERE key = ?", (request.key,)
         )
-        if not found:
+        if not rows:
             return None
-        fingerprint, endpoint, status, body, request_id = found[0]
+        fingerprint, endpoint, status, body, request_id = rows[0]
         if endpoint != request.endpoint:
             raise errors.idempotency_mismatch(
                 "Keys for idempotent requests can only be used for the same endpoint they were first used for "
@@ -99,8 +99,8 @@ class Keys:
             )
         return Answer(status, json.loads(body), request_id)
 
-    def keep(self, request: Request, answer: Answer, *, now: int) -> None:
-        """Keep an answer, inside the transaction of its work."""
+    def keep(self, request: KeyedRequest, answer: Answer, *, now: int) -> None:
+        """Keep an answer, in the transaction of its work."""
         self._state.rows(
             "INSERT INTO answers (key, fingerprint, endpoint, status, body, request_id, created)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -116,6 +116,6 @@ class Keys:
         )
 
     def forget(self) -> None:
-        """Drop all kept answers, as Stripe does after a day."""
+        """Delete all kept answers, as Stripe does after a day."""
         with self._state.transaction():
             self._state.rows("DELETE FROM answers")

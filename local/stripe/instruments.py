@@ -12,7 +12,7 @@ TYPES = (CARD, SEPA_DEBIT)
 
 
 class Outcome(StrEnum):
-    """What becomes of a payment attempt."""
+    """The result of a payment attempt."""
 
     SUCCEEDS = "succeeds"
     DECLINED = "declined"
@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 
 class Aftermath(StrEnum):
-    """What Stripe does by itself after the payment or at its refund."""
+    """What happens after the payment, or at its refund, without a further request."""
 
     NOTHING = "nothing"
     DISPUTE = "dispute"
@@ -58,7 +58,7 @@ class Instrument:
 
     @property
     def last4(self) -> str:
-        """Give the last four digits."""
+        """Return the last four digits of the number."""
         return self.number[-4:]
 
 
@@ -77,7 +77,12 @@ def _account(iban: str, outcome: Outcome, *names: str, aftermath: Aftermath = Af
     return Instrument(iban, names, outcome, aftermath, type=SEPA_DEBIT, code=code, message=message)
 
 
-_AUTHENTICATION = "Your card was declined. This transaction requires authentication."
+def _three_d_secure(number: str, *names: str) -> Instrument:
+    code, message = "authentication_required", "Your card was declined. This transaction requires authentication."
+    outcome = Outcome.AUTHENTICATION_REQUIRED
+    return Instrument(number, names, outcome, code=code, decline_code=code, message=message)
+
+
 INSTRUMENTS = (
     Instrument("4242424242424242", ("pm_card_visa", "pm_card_us", "pm_card_threeDSecureOptional")),
     Instrument("4000056655665556", ("pm_card_visa_debit",)),
@@ -124,21 +129,12 @@ INSTRUMENTS = (
         decline=None,
         message="Your card could not be processed. Try again in a little bit.",
     ),
-    Instrument(
-        "4000002500003155",
-        ("pm_card_authenticationRequiredOnSetup",),
-        outcome=Outcome.AUTHENTICATION_REQUIRED,
-        code="authentication_required",
-        decline_code="authentication_required",
-        message=_AUTHENTICATION,
-    ),
-    Instrument(
+    _three_d_secure("4000002500003155", "pm_card_authenticationRequiredOnSetup"),
+    _three_d_secure(
         "4000002760003184",
-        ("pm_card_authenticationRequired", "pm_card_threeDSecure2Required", "pm_card_threeDSecureRequired"),
-        outcome=Outcome.AUTHENTICATION_REQUIRED,
-        code="authentication_required",
-        decline_code="authentication_required",
-        message=_AUTHENTICATION,
+        "pm_card_authenticationRequired",
+        "pm_card_threeDSecure2Required",
+        "pm_card_threeDSecureRequired",
     ),
     Instrument("4000000000000259", ("pm_card_createDispute",), aftermath=Aftermath.DISPUTE),
     Instrument("4000000000002685", ("pm_card_createDisputeProductNotReceived",), aftermath=Aftermath.NOT_RECEIVED),
@@ -157,5 +153,5 @@ BY_NAME = {name: instrument for instrument in INSTRUMENTS for name in instrument
 
 
 def by_number(number: str) -> Instrument | None:
-    """Find the test card or test account of a number, however it is spaced."""
+    """Return the test card or test account of a number, which may contain spaces; `None` for other numbers."""
     return _BY_NUMBER.get("".join(number.split()).upper())

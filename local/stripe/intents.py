@@ -27,8 +27,8 @@ _CANCELLATION_REASONS = ("duplicate", "fraudulent", "requested_by_customer", "ab
 
 
 def create(call: Call, parameters: Parameters) -> Document:
-    """POST /v1/payment_intents: with `confirm` it is paid in the same call."""
-    intent = made(
+    """POST /v1/payment_intents; with `confirm` the intent is paid in the same call."""
+    intent = create_unpaid(
         call,
         amount=checked_amount(
             parameters.integer("amount"), currency=checked_currency(parameters), parameters=parameters
@@ -42,24 +42,24 @@ def create(call: Call, parameters: Parameters) -> Document:
     intent = call.change(intent, **{name: parameters.text(name) for name in _TEXTS if name in parameters.values})
     method = payment_methods.chosen(call, parameters)
     if method is not None:
-        intent = _with_method(call, intent, method)
+        intent = _set_method(call, intent, method)
     call.emit("payment_intent.created", intent)
-    return _confirmed(call, intent, parameters) if parameters.boolean("confirm") else intent
+    return _confirm_intent(call, intent, parameters) if parameters.boolean("confirm") else intent
 
 
-def made(
+def create_unpaid(
     call: Call, *, amount: int, currency: str, customer: str | None, metadata: Document, types: list[str],
     automatic: bool,
 ) -> Document:  # fmt: skip
-    """Make a PaymentIntent that waits for a PaymentMethod; its event is the caller's."""
-    identity = new_id("pi")
+    """Create a PaymentIntent that has no PaymentMethod yet. The caller emits its event."""
+    intent_id = new_id("pi")
     document = dict.fromkeys((
         "amount_details", "application", "application_fee_amount", "canceled_at", "cancellation_reason", "description",
         "last_payment_error", "latest_charge", "next_action", "on_behalf_of", "payment_method", "processing",
         "receipt_email", "review", "setup_future_usage", "shipping", "source", "statement_descriptor",
         "statement_descriptor_suffix", "transfer_data", "transfer_group",
     )) | {
-        "id": identity,
+        "id": intent_id,
         "object": "payment_intent",
         "amount": amount,
         "amount_capturable": 0,
@@ -67,7 +67,7 @@ def made(
         "amount_received": 0,
         "automatic_payment_methods": {"allow_redirects": "always", "enabled": True} if automatic else None,
         "capture_method": "automatic_async",
-        "client_secret": f"{identity}_secret_{random_text(CLIENT_SECRET_LENGTH)}",
+        "client_secret": f"{intent_id}_secret_{random_text(CLIENT_SECRET_LENGTH)}",
         "confirmation_method": "automatic",
         "created": call.now,
         "currency": currency,
@@ -82,70 +82,66 @@ def made(
     return document
 
 
-def retrieve(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """GET /v1/payment_intents/:id."""
-    return call.fetch("payment_intent", identity, param=_PARAM)
-
-
-def update(call: Call, parameters: Parameters, identity: str) -> Document:
+def update(call: Call, parameters: Parameters, object_id: str) -> Document:
     """POST /v1/payment_intents/:id."""
-    intent = call.fetch("payment_intent", identity, param=_PARAM)
-    members: Document = {name: parameters.text(name) for name in _TEXTS if name in parameters.values}
-    if "metadata" in parameters.values:
-        members["metadata"] = parameters.metadata(before=intent["metadata"])
+    intent = call.fetch("payment_intent", object_id, param=_PARAM)
+    members = parameters.texts_and_metadata(_TEXTS, before=intent)
     if "customer" in parameters.values:
         members["customer"] = _customer(call, parameters)
     if "amount" in parameters.values:
         members["amount"] = checked_amount(
             parameters.integer("amount"), currency=intent["currency"], parameters=parameters
         )
-        _check_state(intent, act="update", states=_CONFIRMABLE)
+        _check_confirmable(intent, action="update")
     method = payment_methods.chosen(call, parameters)
     intent = call.change(intent, **members)
-    return intent if method is None else _with_method(call, intent, method)
+    return intent if method is None else _set_method(call, intent, method)
 
 
-def confirm(call: Call, parameters: Parameters, identity: str) -> Document:
+def confirm(call: Call, parameters: Parameters, object_id: str) -> Document:
     """POST /v1/payment_intents/:id/confirm."""
-    intent = call.fetch("payment_intent", identity, param=_PARAM)
-    _check_not_checkout(call, intent, act="confirm")
-    _check_state(intent, act="confirm", states=_CONFIRMABLE)
+    intent = call.fetch("payment_intent", object_id, param=_PARAM)
+    _check_not_checkout(call, intent, action="confirm")
+    _check_confirmable(intent, action="confirm")
     method = payment_methods.chosen(call, parameters)
     if method is not None:
-        intent = _with_method(call, intent, method)
+        intent = _set_method(call, intent, method)
     if "receipt_email" in parameters.values:
         intent = call.change(intent, receipt_email=parameters.text("receipt_email"))
-    return _confirmed(call, intent, parameters)
+    return _confirm_intent(call, intent, parameters)
 
 
-def cancel(call: Call, parameters: Parameters, identity: str) -> Document:
-    """POST /v1/payment_intents/:id/cancel: while nothing has been paid or is on its way."""
+def cancel(call: Call, parameters: Parameters, object_id: str) -> Document:
+    """POST /v1/payment_intents/:id/cancel: only while the intent is neither paid nor processing."""
     reason = parameters.choice("cancellation_reason", choices=_CANCELLATION_REASONS)
-    intent = call.fetch("payment_intent", identity, param=_PARAM)
-    _check_not_checkout(call, intent, act="cancel")
-    _check_state(intent, act="cancel", states=_CONFIRMABLE)
-    return cancelled(call, intent, reason=reason)
+    intent = call.fetch("payment_intent", object_id, param=_PARAM)
+    _check_not_checkout(call, intent, action="cancel")
+    _check_confirmable(intent, action="cancel")
+    return cancel_intent(call, intent, reason=reason)
 
 
-def cancelled(call: Call, intent: Document, *, reason: str | None) -> Document:
-    """End an intent that nobody will pay."""
+def cancel_intent(call: Call, intent: Document, *, reason: str | None) -> Document:
+    """Set an unpaid intent to `canceled`."""
     changed = call.change(intent, canceled_at=call.now, cancellation_reason=reason, next_action=None, status="canceled")
     call.emit("payment_intent.canceled", changed)
     return changed
 
 
 def checked_currency(parameters: Parameters) -> str:
-    """Give the currency, lower case."""
+    """Return the parameter `currency` in lower case."""
     currency = parameters.required_text("currency").lower()
     if currency not in _AMOUNT_MIN:
-        known = ", ".join(sorted(_AMOUNT_MIN))
-        message = f"Invalid currency: {currency}. The local Stripe knows {known}."
+        currencies = ", ".join(sorted(_AMOUNT_MIN))
+        message = f"Invalid currency: {currency}. The local Stripe knows {currencies}."
         raise errors.invalid_request(message, param=parameters.name("currency"))
     return currency
 
 
 def checked_amount(amount: int | None, *, currency: str, parameters: Parameters) -> int:
-    """Give an amount that Stripe takes. Source: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts."""
+    """Return the amount if it is within Stripe's limits.
+
+    Source: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
+    """
     if amount is None:
         raise parameters.missing("amount")
     name = parameters.name("amount")
@@ -159,33 +155,33 @@ def checked_amount(amount: int | None, *, currency: str, parameters: Parameters)
 
 
 def checked_types(parameters: Parameters) -> list[str]:
-    """Give the kinds of PaymentMethod that may pay: those allowed, or all that are simulated."""
+    """Return the types of PaymentMethod that may pay: those of the parameter, or all that are simulated."""
     types = parameters.texts("allowed_payment_method_types")
-    for word in types:
-        if word not in TYPES:
-            message = f"The local Stripe does not simulate the payment method type {word}; it knows {', '.join(TYPES)}."
+    for name in types:
+        if name not in TYPES:
+            message = f"The local Stripe does not simulate the payment method type {name}; it knows {', '.join(TYPES)}."
             raise errors.invalid_request(message, param="allowed_payment_method_types")
     return types or [CARD, SEPA_DEBIT]
 
 
 def _customer(call: Call, parameters: Parameters) -> str | None:
-    identity = parameters.text("customer")
-    return customers.usable(call, identity, param="customer")["id"] if identity else None
+    customer_id = parameters.text("customer")
+    return customers.fetch_usable(call, customer_id, param="customer")["id"] if customer_id else None
 
 
-def _with_method(call: Call, intent: Document, method: Document) -> Document:
+def _set_method(call: Call, intent: Document, method: Document) -> Document:
     if method["type"] not in intent["payment_method_types"]:
         types = ", ".join(intent["payment_method_types"])
         message = (
             f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent. Allowed: {types}."
         )
         raise errors.invalid_request(message, param="payment_method")
-    waiting = intent["status"] == "requires_payment_method"
-    status = "requires_confirmation" if waiting else intent["status"]
+    has_no_method = intent["status"] == "requires_payment_method"
+    status = "requires_confirmation" if has_no_method else intent["status"]
     return call.change(intent, payment_method=method["id"], status=status)
 
 
-def _confirmed(call: Call, intent: Document, parameters: Parameters) -> Document:
+def _confirm_intent(call: Call, intent: Document, parameters: Parameters) -> Document:
     if intent["payment_method"] is None:
         message = (
             "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
@@ -200,20 +196,22 @@ def _confirmed(call: Call, intent: Document, parameters: Parameters) -> Document
     return after
 
 
-def _check_state(intent: Document, *, act: str, states: tuple[str, ...]) -> None:
-    if intent["status"] not in states:
+def _check_confirmable(intent: Document, *, action: str) -> None:
+    if intent["status"] not in _CONFIRMABLE:
         message = (
-            f"You cannot {act} this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
-            f"with one of the following statuses may be used: {', '.join(states)}."
+            f"You cannot {action} this PaymentIntent because it has a status of {intent['status']}. Only a "
+            f"PaymentIntent with one of the following statuses may be used: {', '.join(_CONFIRMABLE)}."
         )
         raise _unexpected(intent, message)
 
 
-def _check_not_checkout(call: Call, intent: Document, *, act: str) -> None:
-    if sessions.of_intent(call, intent["id"]) is not None:
-        message = f"You cannot {act} a PaymentIntent that was created by Checkout; expire its Checkout Session instead."
+def _check_not_checkout(call: Call, intent: Document, *, action: str) -> None:
+    if sessions.find_by_intent(call, intent["id"]) is not None:
+        message = (
+            f"You cannot {action} a PaymentIntent that was created by Checkout; expire its Checkout Session instead."
+        )
         raise _unexpected(intent, message)
 
 
 def _unexpected(intent: Document, message: str) -> errors.ApiError:
-    return errors.unexpected_state(message, code="payment_intent_unexpected_state", facts={"payment_intent": intent})
+    return errors.unexpected_state(message, code="payment_intent_unexpected_state", members={"payment_intent": intent})

@@ -1,4 +1,4 @@
-"""Lists: newest first, by cursor, with filters.
+"""Lists of objects: newest first, in pages with a cursor, with filters.
 
 Source: https://docs.stripe.com/api/pagination.
 """
@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from local.stripe import errors
 from local.stripe.call import Call
-from local.stripe.documents import Document
+from local.stripe.documents import Document, list_object
 from local.stripe.parameters import Parameters
+from local.stripe.state import member_sql
 
 PAGE = frozenset({"created", "ending_before", "limit", "starting_after"})
 _LIMIT_DEFAULT = 10
@@ -17,74 +18,72 @@ _TYPES_MAX = 20
 _BOUNDS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 Condition = tuple[str, list[str | int]]
-"""A piece of SQL and its values."""
+"""An SQL condition and its values."""
 
 
-def filtered(kind: str, url: str, *names: str) -> Callable[[Call, Parameters], Document]:
-    """Make the endpoint that lists a kind, filtered by members that equal a parameter of their name."""
+def filtered_list(kind: str, url: str, *names: str) -> Callable[[Call, Parameters], Document]:
+    """Return the handler that lists the objects of a kind; a parameter of a member's name filters by that member."""
 
-    def act(call: Call, parameters: Parameters) -> Document:
+    def handler(call: Call, parameters: Parameters) -> Document:
         conditions: list[Condition] = [
-            (f"json_extract(document, '$.{name}') = ?", [parameters.required_text(name)])
-            for name in names
-            if name in parameters.values
+            (f"{member_sql(name)} = ?", [parameters.required_text(name)]) for name in names if name in parameters.values
         ]
         return page(call, parameters, kind=kind, url=url, conditions=conditions)
 
-    return act
+    return handler
 
 
 def events(call: Call, parameters: Parameters) -> Document:
-    """GET /v1/events: by `type` (may end in `*`), `types[]` and `delivery_success`."""
+    """GET /v1/events: filters are `type` (may end in `*`), `types[]` and `delivery_success`."""
     conditions: list[Condition] = []
     types = parameters.texts("types")
     if len(types) > _TYPES_MAX:
         raise errors.invalid_request(f"You may list up to {_TYPES_MAX} types.", param="types")
     if types:
         marks = ", ".join("?" * len(types))
-        conditions.append((f"json_extract(document, '$.type') IN ({marks})", [*types]))
+        conditions.append((f"{member_sql('type')} IN ({marks})", [*types]))
     kind = parameters.text("type")
     if kind:
-        conditions.append(("json_extract(document, '$.type') GLOB ?", [kind]))
+        conditions.append((f"{member_sql('type')} GLOB ?", [kind]))
     if "delivery_success" in parameters.values:
         undelivered = "EXISTS (SELECT 1 FROM deliveries WHERE event_id = objects.id AND state <> 'delivered')"
         conditions.append((f"NOT {undelivered}" if parameters.boolean("delivery_success") else undelivered, []))
-    found = page(call, parameters, kind="event", url="/v1/events", conditions=conditions)
-    return found | {"data": [with_pending(call, event) for event in found["data"]]}
+    event_list = page(call, parameters, kind="event", url="/v1/events", conditions=conditions)
+    return event_list | {"data": [add_pending_webhooks(call, event) for event in event_list["data"]]}
 
 
-def event(call: Call, _parameters: Parameters, identity: str) -> Document:
+def event(call: Call, _parameters: Parameters, object_id: str) -> Document:
     """GET /v1/events/:id."""
-    return with_pending(call, call.fetch("event", identity, param="id"))
+    return add_pending_webhooks(call, call.fetch("event", object_id, param="id"))
 
 
-def with_pending(call: Call, document: Document) -> Document:
-    """Tell how many webhooks of an event have not been answered yet."""
+def add_pending_webhooks(call: Call, event: Document) -> Document:
+    """Return the event with `pending_webhooks`: 1 while a delivery of it waits for its answer, else 0."""
     query = "SELECT count(*) FROM deliveries WHERE event_id = ? AND state = 'pending'"
-    return document | {"pending_webhooks": min(1, call.state.rows(query, (document["id"],))[0][0])}
+    return event | {"pending_webhooks": min(1, call.state.rows(query, (event["id"],))[0][0])}
 
 
 def page(call: Call, parameters: Parameters, *, kind: str, url: str, conditions: list[Condition]) -> Document:
-    """Give one page of a kind.
+    """Return one page of the objects of a kind.
 
     Args:
-        call: The act it is part of.
-        parameters: `limit` (1 to 100), one of `starting_after` and `ending_before`, `created`.
-        kind: The `object` member of what is listed.
+        call: The call for which it is read.
+        parameters: `limit` (1 to 100), `starting_after` or `ending_before`, `created`.
+        kind: The member `object` of the listed objects.
         url: The list's path.
-        conditions: What the documents must meet besides.
+        conditions: Further conditions that the objects must meet.
     """
     limit = _limit(parameters)
-    backward = parameters.text("ending_before") is not None
-    conditions = [*conditions, *_created(parameters), *_cursor(call, parameters, kind)]
+    is_backward = parameters.text("ending_before") is not None
+    conditions = [*conditions, *_created_conditions(parameters), *_cursor_conditions(call, parameters, kind)]
     where = " AND ".join(sql for sql, _ in conditions) or "true"
-    values = [value for _, more in conditions for value in more]
-    order = "ASC" if backward else "DESC"
+    values = [value for _, condition_values in conditions for value in condition_values]
+    order = "ASC" if is_backward else "DESC"
     query = f"SELECT id FROM objects WHERE kind = ? AND {where} ORDER BY created {order}, seq {order} LIMIT ?"
-    identities = [row[0] for row in call.state.rows(query, (kind, *values, limit + 1))]
-    chosen = identities[:limit][::-1] if backward else identities[:limit]
-    found = [document for identity in chosen if (document := call.state.get(kind, identity))]
-    return {"object": "list", "data": found, "has_more": len(identities) > limit, "url": url}
+    object_ids = [row[0] for row in call.state.rows(query, (kind, *values, limit + 1))]
+    page_ids = object_ids[:limit][::-1] if is_backward else object_ids[:limit]
+    documents = [document for object_id in page_ids if (document := call.state.get(kind, object_id))]
+    return list_object(documents, url=url, has_more=len(object_ids) > limit)
 
 
 def _limit(parameters: Parameters) -> int:
@@ -97,18 +96,18 @@ def _limit(parameters: Parameters) -> int:
     return limit
 
 
-def _cursor(call: Call, parameters: Parameters, kind: str) -> list[Condition]:
+def _cursor_conditions(call: Call, parameters: Parameters, kind: str) -> list[Condition]:
     conditions: list[Condition] = []
     for name, sign in (("starting_after", "<"), ("ending_before", ">")):
-        identity = parameters.text(name)
-        if identity is not None:
-            call.fetch(kind, identity, param=name, status=400)
+        object_id = parameters.text(name)
+        if object_id is not None:
+            call.fetch(kind, object_id, param=name, status=400)
             sql = f"(created, seq) {sign} (SELECT created, seq FROM objects WHERE id = ?)"
-            conditions.append((sql, [identity]))
+            conditions.append((sql, [object_id]))
     return conditions
 
 
-def _created(parameters: Parameters) -> list[Condition]:
+def _created_conditions(parameters: Parameters) -> list[Condition]:
     value = parameters.values.get("created")
     if value is None:
         return []

@@ -1,4 +1,4 @@
-"""Faults on demand: what the next calls of some endpoint shall suffer."""
+"""Faults on demand: how the next calls of an endpoint go wrong."""
 
 import threading
 from dataclasses import dataclass, replace
@@ -9,10 +9,10 @@ from typing import Any
 class Fault(StrEnum):
     """How a call goes wrong.
 
-    `500_before`: nothing is done, 500, a repeat does the work. `500_stored`: nothing is done, 500 kept for the key.
-    `500_after`: the work is done, 500 kept for the key. `429`, `409`: refused before any work. `hang`: nothing happens
-    for `seconds`, with the key in use; then all goes well. `die_after`: the work is done and its answer kept for the
-    key, but the connection closes without an answer.
+    `500_before`: 500 without any work; a retry does the work. `500_stored`: 500 without any work, kept for the key.
+    `500_after`: the work is done, but 500 is answered and kept for the key. `429`, `409`: refused before any work.
+    `hang`: the call waits `seconds` with its key in use, then it succeeds. `die_after`: the work is done and its answer
+    is kept for the key, but the connection is closed without a response.
     """
 
     BROKEN_BEFORE = "500_before"
@@ -26,12 +26,12 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Misbehaviour:
-    """A fault that waits for its calls.
+    """A fault that will hit certain calls.
 
     Attributes:
         method: HTTP method, or empty for any.
         path: Beginning of the path, such as `/v1/payment_intents`; empty for any.
-        times: How many calls it will still hit.
+        times: How many more calls it will hit.
         seconds: How long a `hang` lasts.
     """
 
@@ -42,38 +42,38 @@ class Misbehaviour:
     seconds: float = 0.0
 
     def hits(self, method: str, path: str) -> bool:
-        """Tell whether a call is meant."""
+        """Return whether the fault is for this call."""
         return self.method in {"", method} and path.startswith(self.path)
 
 
 class Misbehaviours:
-    """The faults that are still to come, first come first served."""
+    """The faults that are still to come, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._coming: list[Misbehaviour] = []
 
     def add(self, misbehaviour: Misbehaviour) -> None:
-        """Let a fault wait for its calls."""
+        """Add a fault for later calls."""
         with self._lock:
             self._coming.append(misbehaviour)
 
     def take(self, method: str, path: str) -> Misbehaviour | None:
-        """Give the fault that a call suffers, and count it."""
+        """Return the fault that hits a call, and count it; `None` if there is none."""
         with self._lock:
             for index, misbehaviour in enumerate(self._coming):
                 if misbehaviour.hits(method, path):
                     self._coming[index] = replace(misbehaviour, times=misbehaviour.times - 1)
-                    self._coming = [waiting for waiting in self._coming if waiting.times > 0]
+                    self._coming = [fault for fault in self._coming if fault.times > 0]
                     return misbehaviour
         return None
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         with self._lock:
             self._coming.clear()
 
     def waiting(self) -> list[dict[str, Any]]:
-        """Show the faults that are still to come."""
+        """Return the faults that are still to come, as dictionaries."""
         with self._lock:
             return [vars(misbehaviour) for misbehaviour in self._coming]

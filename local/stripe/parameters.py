@@ -1,6 +1,6 @@
-"""Parameters of a call: Stripe's bracketed form fields, read with Stripe's own refusals.
+"""Parameters of a call: reads Stripe's form fields with brackets, and refuses wrong values as Stripe does.
 
-Which names exist is taken from stripe-python's typed parameters, so a misspelt one is refused here as it is there.
+The known names are those of stripe-python's typed parameters, so a misspelt name is refused as Stripe refuses it.
 """
 
 from collections.abc import Collection, Iterable
@@ -21,7 +21,7 @@ def decode(fields: Iterable[tuple[str, str]]) -> Document:
     """Turn `a[b][0][c]=v` fields into nested objects and lists.
 
     Raises:
-        ApiError: one name is used both for a value and for a group.
+        ApiError: the same name has a value and a group.
     """
     root: Document = {}
     for name, value in fields:
@@ -45,18 +45,18 @@ def _lists(value: Any) -> Any:
 
 
 class Parameters:
-    """The parameters of one call, or of one group in it."""
+    """The parameters of a call, or of a group in it."""
 
     def __init__(self, values: Document, *, prefix: str = "") -> None:
         self.values = values
         self._prefix = prefix
 
     def name(self, name: str) -> str:
-        """Give the full name of a parameter, as error answers write it."""
+        """Return the full name of a parameter, as it stands in error responses."""
         return f"{self._prefix}[{name}]" if self._prefix else name
 
     def check_names(self, *, known: Collection[str], simulated: Collection[str]) -> None:
-        """Refuse names that Stripe does not know, and those this simulator would have to ignore."""
+        """Refuse names that Stripe does not know, and names that this simulator does not support."""
         for name in self.values:
             if name not in known:
                 message = f"Received unknown parameter: {self.name(name)}"
@@ -67,26 +67,26 @@ class Parameters:
                 raise errors.invalid_request(message, param=self.name(name))
 
     def text(self, name: str) -> str | None:
-        """Give a text, or `None` where it is absent or empty (Stripe unsets by an empty text)."""
+        """Return a text; `None` if it is absent or empty (in Stripe's API an empty text removes a value)."""
         value = self.values.get(name)
         if isinstance(value, dict | list):
             raise errors.invalid_request(f"Invalid string: {value}", param=self.name(name))
         return value or None
 
     def required_text(self, name: str) -> str:
-        """Give a text that must be there."""
+        """Return a text that must be given."""
         value = self.text(name)
         if value is None:
             raise self.missing(name)
         return value
 
     def missing(self, name: str) -> errors.ApiError:
-        """Make the refusal for an absent parameter."""
+        """Return the refusal for a missing parameter."""
         message = f"Missing required param: {self.name(name)}."
         return errors.invalid_request(message, param=self.name(name), code="parameter_missing")
 
     def integer(self, name: str) -> int | None:
-        """Give a whole number, or `None` where it is absent."""
+        """Return a whole number; `None` if it is absent."""
         value = self.text(name)
         if value is None:
             return None
@@ -97,14 +97,14 @@ class Parameters:
         return int(value)
 
     def boolean(self, name: str) -> bool:
-        """Give a yes or no; absent is no."""
+        """Return whether the value is `true`; absent is false."""
         value = self.text(name)
         if value not in {None, "true", "false"}:
             raise errors.invalid_request(f"Invalid boolean: {value}", param=self.name(name))
         return value == "true"
 
     def choice(self, name: str, *, choices: Collection[str]) -> str | None:
-        """Give one of some words, or `None` where it is absent."""
+        """Return a value that must be one of `choices`; `None` if it is absent."""
         value = self.text(name)
         if value is not None and value not in choices:
             message = f"Invalid {self.name(name)}: must be one of {', '.join(sorted(choices))}"
@@ -112,28 +112,33 @@ class Parameters:
         return value
 
     def group(self, name: str) -> "Parameters":
-        """Give a nested group; absent is empty."""
+        """Return a nested group; it is empty if it is absent."""
         value = self.values.get(name) or {}
         if not isinstance(value, dict):
             raise errors.invalid_request("Invalid object", param=self.name(name))
         return Parameters(value, prefix=self.name(name))
 
     def groups(self, name: str) -> list["Parameters"]:
-        """Give a list of groups; absent is empty."""
+        """Return a list of groups; it is empty if it is absent."""
         values = self.values.get(name) or []
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise errors.invalid_request("Invalid array", param=self.name(name))
         return [Parameters(value, prefix=f"{self.name(name)}[{index}]") for index, value in enumerate(values)]
 
     def texts(self, name: str) -> list[str]:
-        """Give a list of texts; absent is empty."""
+        """Return a list of texts; it is empty if it is absent."""
         values = self.values.get(name) or []
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
             raise errors.invalid_request("Invalid array", param=self.name(name))
         return values
 
+    def texts_and_metadata(self, names: Collection[str], *, before: Document) -> Document:
+        """Return the members of an object that an update sets: those of `names` that are given, and its metadata."""
+        members: Document = {name: self.text(name) for name in names if name in self.values}
+        return members | {"metadata": self.metadata(before=before["metadata"])}
+
     def metadata(self, *, before: Document | None = None) -> Document:
-        """Merge `metadata` into what was there: an empty value removes its key.
+        """Merge the parameter `metadata` into the metadata `before`: an empty value removes its key.
 
         Source: https://docs.stripe.com/api/metadata (50 keys of 40 characters, values of 500).
         """

@@ -1,4 +1,4 @@
-"""PaymentMethods: what a customer pays with, made of a test card or a test bank account."""
+"""PaymentMethods: a customer's test card or test bank account."""
 
 from local.stripe import errors
 from local.stripe.call import Call
@@ -10,7 +10,7 @@ _CARD_EXPIRY_YEAR = 2034
 
 
 def instrument_of(call: Call, payment_method_id: str) -> Instrument:
-    """Tell which test instrument a PaymentMethod stands for."""
+    """Return the test card or test account of a PaymentMethod."""
     instrument = by_number(call.state.hidden(payment_method_id)["number"])
     if instrument is None:
         raise LookupError(payment_method_id)
@@ -18,12 +18,12 @@ def instrument_of(call: Call, payment_method_id: str) -> Instrument:
 
 
 def create(call: Call, instrument: Instrument, *, billing: Document | None = None) -> Document:
-    """Make a PaymentMethod."""
+    """Create a PaymentMethod."""
     document = {
         "id": new_id("pm"),
         "object": "payment_method",
         "allow_redisplay": "unspecified",
-        "billing_details": billing or no_billing_details(),
+        "billing_details": billing or empty_billing_details(),
         "created": call.now,
         "customer": None,
         "livemode": False,
@@ -36,41 +36,36 @@ def create(call: Call, instrument: Instrument, *, billing: Document | None = Non
 
 
 def chosen(call: Call, parameters: Parameters) -> Document | None:
-    """Give the PaymentMethod that a call names (`payment_method`) or describes (`payment_method_data`).
+    """Return the PaymentMethod of the parameter `payment_method`, or create one from `payment_method_data`.
 
     Raises:
-        ApiError: no such PaymentMethod, or no test card of that number.
+        ApiError: there is no such PaymentMethod, or no test card with that number.
     """
     name = parameters.text("payment_method")
     if name is not None:
         if name in BY_NAME:
             return create(call, BY_NAME[name])
         return call.fetch("payment_method", name, param="payment_method", status=400)
-    described = parameters.group("payment_method_data")
-    if not described.values:
+    method_data = parameters.group("payment_method_data")
+    if not method_data.values:
         return None
-    instrument = by_number(_number(described))
+    instrument = by_number(_instrument_number(method_data))
     if instrument is None:
-        raise errors.invalid_request("The number is not one of the test numbers.", param=described.name("type"))
+        raise errors.invalid_request("The number is not one of the test numbers.", param=method_data.name("type"))
     return create(call, instrument)
 
 
-def retrieve(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """GET /v1/payment_methods/:id."""
-    return call.fetch("payment_method", identity, param="payment_method")
-
-
-def no_billing_details() -> Document:
-    """Give billing details that say nothing."""
+def empty_billing_details() -> Document:
+    """Return billing details in which every member is empty."""
     address = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
     return {"address": address, "email": None, "name": None, "phone": None, "tax_id": None}
 
 
-def _number(described: Parameters) -> str:
-    kind = described.choice("type", choices=TYPES)
-    if kind == SEPA_DEBIT:
-        return described.group(SEPA_DEBIT).required_text("iban")
-    return described.group(CARD).required_text("number")
+def _instrument_number(method_data: Parameters) -> str:
+    method_type = method_data.choice("type", choices=TYPES)
+    if method_type == SEPA_DEBIT:
+        return method_data.group(SEPA_DEBIT).required_text("iban")
+    return method_data.group(CARD).required_text("number")
 
 
 def _card(instrument: Instrument) -> Document:

@@ -1,4 +1,4 @@
-"""How a payment attempt goes: the states of a PaymentIntent and what they leave behind.
+"""Payment attempts: how a PaymentIntent's status changes, with its charges and events.
 
 Source: https://docs.stripe.com/payments/paymentintents/lifecycle
 """
@@ -13,13 +13,14 @@ def attempt(call: Call, intent: Document, *, return_url: str | None = None, off_
     """Try to take an intent's amount with its PaymentMethod.
 
     Args:
-        call: The act it is part of.
-        intent: A PaymentIntent with `payment_method` set and in a state that may be confirmed.
-        return_url: Where authentication shall lead back to.
-        off_session: Nobody is there to authenticate, so a need for it is a decline.
+        call: The call that causes it.
+        intent: A PaymentIntent with `payment_method` set, whose status allows a confirmation.
+        return_url: Where the customer is sent after the authentication.
+        off_session: Whether the customer is absent; then a card that requires authentication is declined.
 
     Returns:
-        The intent after it: `succeeded`, `processing`, `requires_action`, or `requires_payment_method` after a decline.
+        The intent after the attempt: `succeeded`, `processing`, `requires_action`, or `requires_payment_method` after a
+        decline.
     """
     instrument = payment_methods.instrument_of(call, intent["payment_method"])
     match instrument.outcome:
@@ -36,24 +37,23 @@ def attempt(call: Call, intent: Document, *, return_url: str | None = None, off_
 
 
 def authenticate(call: Call, intent: Document, *, passed: bool) -> Document:
-    """End 3-D Secure: the payment goes through, or its PaymentMethod is refused."""
+    """End the 3-D Secure authentication: the payment succeeds, or its PaymentMethod is refused."""
     if intent["status"] != "requires_action":
-        raise _not_in(intent, "requires_action")
+        raise _wrong_status(intent, "requires_action")
     instrument = payment_methods.instrument_of(call, intent["payment_method"])
     if passed:
         return _succeed(call, intent, instrument)
     message = (
         "We are unable to authenticate your payment method. Please choose a different payment method and try again."
     )
-    return _refuse(call, intent, charge=None, facts={
-        "code": "payment_intent_authentication_failure", "message": message, "type": "invalid_request_error",
-    })  # fmt: skip
+    code = "payment_intent_authentication_failure"
+    return _refuse(call, intent, charge=None, error={"code": code, "message": message, "type": "invalid_request_error"})
 
 
 def settle(call: Call, intent: Document, *, succeeded: bool | None = None) -> Document:
-    """End a processing bank debit; without an outcome, as its test account says."""
+    """End a processing bank debit; if `succeeded` is `None`, with the outcome of its test account."""
     if intent["status"] != "processing":
-        raise _not_in(intent, "processing")
+        raise _wrong_status(intent, "processing")
     instrument = payment_methods.instrument_of(call, intent["payment_method"])
     if succeeded is None:
         succeeded = instrument.outcome is Outcome.PROCESSING_THEN_SUCCEEDS
@@ -62,14 +62,13 @@ def settle(call: Call, intent: Document, *, succeeded: bool | None = None) -> Do
     if succeeded:
         return _take(call, intent, charge, instrument)
     call.emit("charge.failed", charge, before=pending)
-    failed = _refuse(call, intent, charge=charge, facts=_card_error(charge, instrument))
+    failed = _refuse(call, intent, charge=charge, error=_card_error(charge, instrument))
     sessions.payment_failed(call, failed)
     return failed
 
 
 def _succeed(call: Call, intent: Document, instrument: Instrument) -> Document:
     charge = charges.create(call, intent, instrument, status="succeeded")
-    call.state.put(charge)
     return _take(call, intent, charge, instrument)
 
 
@@ -97,16 +96,15 @@ def _take(call: Call, intent: Document, charge: Document, instrument: Instrument
 
 def _fail(call: Call, intent: Document, instrument: Instrument) -> Document:
     charge = charges.create(call, intent, instrument, status="failed")
-    call.state.put(charge)
     call.emit("charge.failed", charge)
-    return _refuse(call, intent, charge=charge, facts=_card_error(charge, instrument))
+    return _refuse(call, intent, charge=charge, error=_card_error(charge, instrument))
 
 
-def _refuse(call: Call, intent: Document, *, charge: Document | None, facts: Document) -> Document:
+def _refuse(call: Call, intent: Document, *, charge: Document | None, error: Document) -> Document:
     method = call.fetch("payment_method", intent["payment_method"], param="payment_method")
     refused = call.change(
         intent,
-        last_payment_error=facts | {"doc_url": errors.documentation_url(facts["code"]), "payment_method": method},
+        last_payment_error=error | {"doc_url": errors.documentation_url(error["code"]), "payment_method": method},
         latest_charge=charge["id"] if charge else intent["latest_charge"],
         next_action=None,
         payment_method=None,
@@ -117,20 +115,17 @@ def _refuse(call: Call, intent: Document, *, charge: Document | None, facts: Doc
 
 
 def _require_authentication(call: Call, intent: Document, *, return_url: str | None) -> Document:
-    page = {"return_url": return_url, "url": f"{call.base_url}/c/authenticate/{intent['id']}"}
-    by_script: Document = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
-    waiting = call.change(
-        intent,
-        next_action={"type": "redirect_to_url", "redirect_to_url": page} if return_url else by_script,
-        status="requires_action",
-    )
-    call.emit("payment_intent.requires_action", waiting)
-    return waiting
+    redirect = {"return_url": return_url, "url": f"{call.base_url}/c/authenticate/{intent['id']}"}
+    next_action: Document = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
+    if return_url:
+        next_action = {"type": "redirect_to_url", "redirect_to_url": redirect}
+    changed = call.change(intent, next_action=next_action, status="requires_action")
+    call.emit("payment_intent.requires_action", changed)
+    return changed
 
 
 def _process(call: Call, intent: Document, instrument: Instrument) -> Document:
     charge = charges.create(call, intent, instrument, status="pending")
-    call.state.put(charge)
     processing = call.change(intent, last_payment_error=None, latest_charge=charge["id"], status="processing")
     call.emit("charge.pending", charge)
     call.emit("payment_intent.processing", processing)
@@ -139,10 +134,10 @@ def _process(call: Call, intent: Document, instrument: Instrument) -> Document:
 
 
 def _card_error(charge: Document, instrument: Instrument) -> Document:
-    facts = {"charge": charge["id"], "code": instrument.code, "message": instrument.message, "type": "card_error"}
-    return facts | ({"decline_code": instrument.decline_code} if instrument.decline_code else {})
+    error = {"charge": charge["id"], "code": instrument.code, "message": instrument.message, "type": "card_error"}
+    return error | ({"decline_code": instrument.decline_code} if instrument.decline_code else {})
 
 
-def _not_in(intent: Document, state: str) -> errors.ApiError:
-    message = f"This PaymentIntent has a status of {intent['status']}, not {state}."
-    return errors.unexpected_state(message, code="payment_intent_unexpected_state", facts={"payment_intent": intent})
+def _wrong_status(intent: Document, expected: str) -> errors.ApiError:
+    message = f"This PaymentIntent has a status of {intent['status']}, not {expected}."
+    return errors.unexpected_state(message, code="payment_intent_unexpected_state", members={"payment_intent": intent})

@@ -1,4 +1,4 @@
-"""Products and Prices: what a Checkout Session sells."""
+"""Products and Prices, which a Checkout Session sells."""
 
 from local.stripe import errors, intents
 from local.stripe.call import Call
@@ -6,10 +6,10 @@ from local.stripe.documents import Document, new_id
 from local.stripe.parameters import Parameters
 
 PRODUCT = frozenset({"description", "images", "metadata", "name"})
-PRICE = frozenset({"currency", "metadata", "nickname", "product", "product_data", "unit_amount"})
 _PRICE_DATA = frozenset({"currency", "product", "product_data", "unit_amount"})
-_PRODUCT_DATA = frozenset({"description", "images", "metadata", "name"})
-PRICE_DATA_NAMES = _PRICE_DATA | {"recurring", "tax_behavior", "unit_amount_decimal"}
+PRICE = _PRICE_DATA | {"metadata", "nickname"}
+_PRICE_DATA_NAMES = _PRICE_DATA | {"recurring", "tax_behavior", "unit_amount_decimal"}
+_PRODUCT_DATA_NAMES = PRODUCT | {"tax_code", "unit_label"}
 
 
 def create_product(call: Call, parameters: Parameters) -> Document:
@@ -40,7 +40,7 @@ def create_product(call: Call, parameters: Parameters) -> Document:
 
 
 def create_price(call: Call, parameters: Parameters) -> Document:
-    """POST /v1/prices: one-time prices of a product that exists or is described by `product_data`."""
+    """POST /v1/prices: a one-time price of an existing `product`, or of a new one from `product_data`."""
     amount = parameters.integer("unit_amount")
     if amount is None:
         raise parameters.missing("unit_amount")
@@ -56,7 +56,7 @@ def create_price(call: Call, parameters: Parameters) -> Document:
         "lookup_key": None,
         "metadata": parameters.metadata(),
         "nickname": parameters.text("nickname"),
-        "product": _product(call, parameters),
+        "product": _product_id(call, parameters),
         "recurring": None,
         "tax_behavior": "unspecified",
         "tiers_mode": None,
@@ -70,32 +70,22 @@ def create_price(call: Call, parameters: Parameters) -> Document:
 
 
 def price_of_line(call: Call, line: Parameters) -> Document:
-    """Give the Price that a line item names (`price`) or describes (`price_data`)."""
-    name = line.text("price")
-    if name is not None:
-        return call.fetch("price", name, param=line.name("price"), status=400)
-    described = line.group("price_data")
-    if not described.values:
+    """Return the Price of a line item: that of its `price`, or a new one from its `price_data`."""
+    price_id = line.text("price")
+    if price_id is not None:
+        return call.fetch("price", price_id, param=line.name("price"), status=400)
+    price_data = line.group("price_data")
+    if not price_data.values:
         message = "You must specify either `price` or `price_data` when creating a line item."
         raise errors.invalid_request(message, param=line.name("price"))
-    described.check_names(known=PRICE_DATA_NAMES, simulated=_PRICE_DATA)
-    return create_price(call, described)
+    price_data.check_names(known=_PRICE_DATA_NAMES, simulated=_PRICE_DATA)
+    return create_price(call, price_data)
 
 
-def retrieve_product(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """GET /v1/products/:id."""
-    return call.fetch("product", identity, param="id")
-
-
-def retrieve_price(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """GET /v1/prices/:id."""
-    return call.fetch("price", identity, param="price")
-
-
-def _product(call: Call, parameters: Parameters) -> str:
-    name = parameters.text("product")
-    if name is not None:
-        return str(call.fetch("product", name, param=parameters.name("product"), status=400)["id"])
-    described = parameters.group("product_data")
-    described.check_names(known=_PRODUCT_DATA | {"tax_code", "unit_label"}, simulated=_PRODUCT_DATA)
-    return str(create_product(call, described)["id"])
+def _product_id(call: Call, parameters: Parameters) -> str:
+    product_id = parameters.text("product")
+    if product_id is not None:
+        return str(call.fetch("product", product_id, param=parameters.name("product"), status=400)["id"])
+    product_data = parameters.group("product_data")
+    product_data.check_names(known=_PRODUCT_DATA_NAMES, simulated=PRODUCT)
+    return str(create_product(call, product_data)["id"])

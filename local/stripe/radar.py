@@ -5,11 +5,10 @@ Source: https://docs.stripe.com/api/radar/early_fraud_warnings.
 
 from local.stripe.call import Call
 from local.stripe.documents import Document, new_id
-from local.stripe.parameters import Parameters
 
 
 def warn(call: Call, charge: Document, *, fraud_type: str) -> Document:
-    """Warn about a charge; the type is one of Stripe's words, such as `made_with_stolen_card` or `misc`."""
+    """Create a warning about a charge; `fraud_type` is one of Stripe's, such as `made_with_stolen_card` or `misc`."""
     warning = {
         "id": new_id("issfr"),
         "object": "radar.early_fraud_warning",
@@ -23,8 +22,3 @@ def warn(call: Call, charge: Document, *, fraud_type: str) -> Document:
     call.state.put(warning)
     call.emit("radar.early_fraud_warning.created", warning)
     return warning
-
-
-def retrieve(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """GET /v1/radar/early_fraud_warnings/:id."""
-    return call.fetch("radar.early_fraud_warning", identity, param="early_fraud_warning")

@@ -16,13 +16,13 @@ _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
 def create(call: Call, parameters: Parameters) -> Document:
-    """POST /v1/refunds: of a charge or of a PaymentIntent, whole or in part."""
+    """POST /v1/refunds: refund a charge or a PaymentIntent, in full or in part."""
     reason = parameters.choice("reason", choices=_REASONS)
-    wanted = parameters.integer("amount")
+    requested_amount = parameters.integer("amount")
     metadata = parameters.metadata()
-    charge = _charge(call, parameters)
+    charge = _refunded_charge(call, parameters)
     _check_refundable(charge)
-    amount = _amount(charge, wanted)
+    amount = _refund_amount(charge, requested_amount)
     aftermath = payment_methods.instrument_of(call, charge["payment_method"]).aftermath
     refund = _blank(call, charge, amount=amount) | {
         "metadata": metadata,
@@ -30,8 +30,8 @@ def create(call: Call, parameters: Parameters) -> Document:
         "status": "pending" if aftermath is Aftermath.REFUND_PENDING else "succeeded",
     }
     call.state.put(refund)
-    refunded = charge["amount_refunded"] + amount
-    after = call.change(charge, amount_refunded=refunded, refunded=refunded == charge["amount"])
+    amount_refunded = charge["amount_refunded"] + amount
+    after = call.change(charge, amount_refunded=amount_refunded, refunded=amount_refunded == charge["amount"])
     call.emit("refund.created", refund)
     call.emit("charge.refunded", after, before=charge)
     if aftermath is Aftermath.REFUND_FAILS:
@@ -40,7 +40,7 @@ def create(call: Call, parameters: Parameters) -> Document:
 
 
 def fail(call: Call, refund: Document, *, reason: str) -> Document:
-    """Let a refund fail later: the money returns to the account, the charge counts it no more."""
+    """Set a refund to `failed`: the money returns to the account, and the charge no longer counts the refund."""
     if refund["status"] not in {"pending", "succeeded"}:
         raise errors.unexpected_state(f"A {refund['status']} refund cannot fail.", code="refund_unexpected_state")
     failed = call.change(refund, status="failed", failure_reason=reason)
@@ -52,7 +52,7 @@ def fail(call: Call, refund: Document, *, reason: str) -> Document:
 
 
 def succeed(call: Call, refund: Document) -> Document:
-    """End a pending refund well."""
+    """Set a pending refund to `succeeded`."""
     if refund["status"] != "pending":
         raise errors.unexpected_state(f"A {refund['status']} refund cannot succeed.", code="refund_unexpected_state")
     succeeded = call.change(refund, status="succeeded")
@@ -61,20 +61,15 @@ def succeed(call: Call, refund: Document) -> Document:
     return succeeded
 
 
-def retrieve(call: Call, _parameters: Parameters, identity: str) -> Document:
-    """GET /v1/refunds/:id."""
-    return call.fetch("refund", identity, param=_PARAM)
-
-
-def update(call: Call, parameters: Parameters, identity: str) -> Document:
+def update(call: Call, parameters: Parameters, object_id: str) -> Document:
     """POST /v1/refunds/:id: its metadata."""
-    refund = call.fetch("refund", identity, param=_PARAM)
+    refund = call.fetch("refund", object_id, param=_PARAM)
     changed = call.change(refund, metadata=parameters.metadata(before=refund["metadata"]))
     call.emit("refund.updated", changed, before=refund)
     return changed
 
 
-def _charge(call: Call, parameters: Parameters) -> Document:
+def _refunded_charge(call: Call, parameters: Parameters) -> Document:
     charge_id = parameters.text("charge")
     if charge_id is None:
         intent_id = parameters.text("payment_intent")
@@ -101,30 +96,30 @@ def _check_refundable(charge: Document) -> None:
         raise errors.unexpected_state(message, code="charge_already_refunded")
 
 
-def _amount(charge: Document, wanted: int | None) -> int:
-    left: int = charge["amount"] - charge["amount_refunded"]
-    if wanted is None:
-        return left
-    if wanted < 1:
+def _refund_amount(charge: Document, requested_amount: int | None) -> int:
+    unrefunded: int = charge["amount"] - charge["amount_refunded"]
+    if requested_amount is None:
+        return unrefunded
+    if requested_amount < 1:
         raise errors.invalid_request("Invalid positive integer", param="amount", code="parameter_invalid_integer")
-    if wanted > left:
-        message = f"Refund amount ({wanted}) is greater than unrefunded amount on charge ({left})"
+    if requested_amount > unrefunded:
+        message = f"Refund amount ({requested_amount}) is greater than unrefunded amount on charge ({unrefunded})"
         raise errors.invalid_request(message, param="amount")
-    return wanted
+    return requested_amount
 
 
 def _blank(call: Call, charge: Document, *, amount: int) -> Document:
-    card = charge["payment_method_details"]["type"] == "card"
+    is_card = charge["payment_method_details"]["type"] == "card"
     destination = {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}
     return {
-        "id": new_id("re" if card else "pyr"),
+        "id": new_id("re" if is_card else "pyr"),
         "object": "refund",
         "amount": amount,
         "balance_transaction": None,
         "charge": charge["id"],
         "created": call.now,
         "currency": charge["currency"],
-        "destination_details": {"card": destination, "type": "card"} if card else None,
+        "destination_details": {"card": destination, "type": "card"} if is_card else None,
         "payment_intent": charge["payment_intent"],
         "receipt_number": None,
         "source_transfer_reversal": None,

@@ -1,38 +1,39 @@
-"""What a Checkout Session does when its payment moves on.
+"""How a Checkout Session changes when the status of its payment changes.
 
-Source: https://docs.stripe.com/payments/checkout/fulfill-orders (delayed methods complete first, pay later).
+Source: https://docs.stripe.com/payments/checkout/fulfill-orders (with delayed methods the session is complete first and
+paid later).
 """
 
 from local.stripe.call import Call
 from local.stripe.documents import Document
 
 
-def of_intent(call: Call, intent_id: str) -> Document | None:
-    """Find the Checkout Session that made a PaymentIntent."""
-    found = call.state.find("checkout.session", "json_extract(document, '$.payment_intent') = ?", (intent_id,), limit=1)
-    return found[0] if found else None
+def find_by_intent(call: Call, intent_id: str) -> Document | None:
+    """Return the Checkout Session that created a PaymentIntent; `None` if there is none."""
+    sessions = call.state.find_by("checkout.session", "payment_intent", intent_id)
+    return sessions[0] if sessions else None
 
 
 def payment_succeeded(call: Call, intent: Document) -> None:
-    """Complete the session, or report the late success of one that is complete."""
-    session = of_intent(call, intent["id"])
+    """Complete the session; if it is complete already, emit the event of the late success."""
+    session = find_by_intent(call, intent["id"])
     if session is None:
         return
-    late = session["status"] == "complete"
+    is_late = session["status"] == "complete"
     paid = call.change(session, status="complete", payment_status="paid", url=None)
-    call.emit("checkout.session.async_payment_succeeded" if late else "checkout.session.completed", paid)
+    call.emit("checkout.session.async_payment_succeeded" if is_late else "checkout.session.completed", paid)
 
 
 def payment_processing(call: Call, intent: Document) -> None:
-    """Complete the session before the money is there."""
-    session = of_intent(call, intent["id"])
+    """Complete the session before the money arrives."""
+    session = find_by_intent(call, intent["id"])
     if session is not None:
         complete = call.change(session, status="complete", payment_status="unpaid", url=None)
         call.emit("checkout.session.completed", complete)
 
 
 def payment_failed(call: Call, intent: Document) -> None:
-    """Report the late failure of a complete session; an open one stays open for another attempt."""
-    session = of_intent(call, intent["id"])
+    """Emit the event of a complete session's late failure; an open session stays open for another attempt."""
+    session = find_by_intent(call, intent["id"])
     if session is not None and session["status"] == "complete":
         call.emit("checkout.session.async_payment_failed", session)

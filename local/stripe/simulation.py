@@ -1,4 +1,4 @@
-"""The parts of one running local Stripe, and the way of an API call through them."""
+"""A running local Stripe: its parts, and how they answer an API request."""
 
 import time
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from local.stripe import checkout, errors, expand
 from local.stripe.call import Call
 from local.stripe.delivery_plan import DeliveryPlan
 from local.stripe.documents import Document
-from local.stripe.idempotency import Answer, Keys, Request
+from local.stripe.idempotency import Answer, KeyedRequest, Keys
 from local.stripe.misbehaviour import Fault, Misbehaviour, Misbehaviours
 from local.stripe.parameters import Parameters
 from local.stripe.routes import Endpoint
@@ -17,26 +17,27 @@ _EXPANDABLE = frozenset({"expand"})
 
 
 @dataclass(frozen=True)
-class Work:
-    """What one API call asks for.
+class ApiRequest:
+    """An API request.
 
     Attributes:
         path: The path with its ids, without the query.
-        identities: The ids in the path.
+        values: Its parameters.
+        path_ids: The ids in the path, by name.
         key: The `Idempotency-Key` of a POST.
     """
 
     endpoint: Endpoint
     path: str
     values: Document
-    identities: dict[str, str]
+    path_ids: dict[str, str]
     request_id: str
     key: str | None
 
 
 @dataclass
 class Simulation:
-    """State, webhooks, keys and faults of one local Stripe."""
+    """The state, webhooks, keys and faults of a local Stripe."""
 
     state: State
     plan: DeliveryPlan
@@ -46,64 +47,67 @@ class Simulation:
     def __post_init__(self) -> None:
         self.keys = Keys(self.state)
 
-    def call(self, work: Work | None = None) -> Call:
-        """Begin an act; `work` is the API call behind it, if one is."""
+    def call(self, api_request: ApiRequest | None = None) -> Call:
+        """Return the context of a call; `api_request` is its cause, if it has one."""
         now = int(time.time())
-        if work is None:
+        if api_request is None:
             return Call(self.state, self.plan, now, self.base_url)
-        return Call(self.state, self.plan, now, self.base_url, work.request_id, work.key)
+        return Call(self.state, self.plan, now, self.base_url, api_request.request_id, api_request.key)
 
     def tick(self) -> None:
-        """Do what time does: expire Checkout Sessions."""
+        """Do what is due by the clock: expire Checkout Sessions."""
         with self.state.transaction():
             checkout.expire_due(self.call())
 
-    def answer(self, work: Work, misbehaviour: Misbehaviour | None) -> tuple[Answer, bool]:
-        """Answer an API call, at most once per key.
+    def answer(self, api_request: ApiRequest, misbehaviour: Misbehaviour | None) -> tuple[Answer, bool]:
+        """Answer an API request; its work is done at most once per key.
 
         Returns:
             The answer, and whether it is a replay.
 
         Raises:
-            ApiError: refused before any work.
+            ApiError: the request was refused before any work.
         """
-        if work.key is None:
+        if api_request.key is None:
             _wait(misbehaviour)
-            return self._execute(work, None, misbehaviour), False
-        request = Request(work.key, f"{work.endpoint.method} {work.path}", work.values)
-        with self.keys.turn(work.key):
+            return self._execute(api_request, None, misbehaviour), False
+        endpoint = f"{api_request.endpoint.method} {api_request.path}"
+        request = KeyedRequest(api_request.key, endpoint, api_request.values)
+        with self.keys.hold(api_request.key):
             with self.state.transaction():
-                kept = self.keys.answered(request, now=int(time.time()))
+                kept = self.keys.kept_answer(request, now=int(time.time()))
             if kept is not None:
                 return kept, True
             _wait(misbehaviour)
-            return self._execute(work, request, misbehaviour), False
+            return self._execute(api_request, request, misbehaviour), False
 
-    def _execute(self, work: Work, request: Request | None, misbehaviour: Misbehaviour | None) -> Answer:
-        """Do the work and keep its answer, both in one transaction."""
+    def _execute(
+        self, api_request: ApiRequest, request: KeyedRequest | None, misbehaviour: Misbehaviour | None
+    ) -> Answer:
+        """Do the work and keep its answer, in one transaction."""
         fault = misbehaviour.fault if misbehaviour else None
         with self.state.transaction():
-            call = self.call(work)
+            call = self.call(api_request)
             try:
                 if fault is Fault.BROKEN_STORED:
                     raise errors.broken(executed=True)
-                answer = Answer(200, _act(call, work), work.request_id)
+                answer = Answer(200, _run_handler(call, api_request), api_request.request_id)
             except errors.ApiError as error:
                 if not error.executed:
                     raise
-                answer = Answer(error.status, {"error": error.body}, work.request_id)
+                answer = Answer(error.status, {"error": error.body}, api_request.request_id)
             if fault is Fault.BROKEN_AFTER:
-                answer = Answer(500, {"error": errors.broken(executed=True).body}, work.request_id)
+                answer = Answer(500, {"error": errors.broken(executed=True).body}, api_request.request_id)
             if request is not None:
                 self.keys.keep(request, answer, now=call.now)
         return answer
 
 
-def _act(call: Call, work: Work) -> Document:
-    endpoint = work.endpoint
-    parameters = Parameters(work.values)
+def _run_handler(call: Call, api_request: ApiRequest) -> Document:
+    endpoint = api_request.endpoint
+    parameters = Parameters(api_request.values)
     parameters.check_names(known=endpoint.known | _EXPANDABLE, simulated=endpoint.simulated | _EXPANDABLE)
-    answer = endpoint.act(call, parameters, *work.identities.values())
+    answer = endpoint.handler(call, parameters, *api_request.path_ids.values())
     return expand.expand(call, answer, parameters.texts("expand"))
 
 

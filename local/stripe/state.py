@@ -1,4 +1,4 @@
-"""What the local Stripe remembers: JSON documents in one SQLite file, so that a killed process forgets nothing."""
+"""The local Stripe's state: JSON documents in an SQLite file, so that a killed process loses nothing."""
 
 import json
 import sqlite3
@@ -31,7 +31,7 @@ _TABLES = ("objects", "deliveries", "answers")
 
 
 class State:
-    """One SQLite file behind one lock: calls take their turn, and each leaves all of its work or none."""
+    """An SQLite file with a lock: one transaction runs at a time, and each is written as a whole or not at all."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ class State:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the turn until the end of the block; an exception undoes what the block wrote."""
+        """Hold the lock until the end of the block; an exception undoes what the block wrote."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -54,12 +54,12 @@ class State:
             self._connection.execute("COMMIT")
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Run one statement and give its rows."""
+        """Run a statement and return its rows."""
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
     def put(self, document: Document, hidden: Document | None = None) -> None:
-        """Write an object, new or changed; `hidden` is what the simulator alone knows of it, kept when not given."""
+        """Write a new or changed object; `hidden` is data that the API does not show, and it stays if not given."""
         self.rows(
             "INSERT INTO objects (id, kind, created, document, hidden)"
             " VALUES (?1, ?2, coalesce(?3, 0), ?4, coalesce(?5, '{}'))"
@@ -74,40 +74,48 @@ class State:
             ),
         )
 
-    def get(self, kind: str, identity: str) -> Document | None:
-        """Read an object of one kind."""
-        found = self.rows("SELECT document FROM objects WHERE id = ? AND kind = ?", (identity, kind))
-        return json.loads(found[0][0]) if found else None
+    def get(self, kind: str, object_id: str) -> Document | None:
+        """Return an object of a kind; `None` if there is none of that id."""
+        return self._first_json("SELECT document FROM objects WHERE id = ? AND kind = ?", object_id, kind)
 
-    def any(self, identity: str) -> Document | None:
-        """Read an object of whatever kind."""
-        found = self.rows("SELECT document FROM objects WHERE id = ?", (identity,))
-        return json.loads(found[0][0]) if found else None
+    def get_any(self, object_id: str) -> Document | None:
+        """Return an object of any kind; `None` if there is none of that id."""
+        return self._first_json("SELECT document FROM objects WHERE id = ?", object_id)
 
-    def hidden(self, identity: str) -> Document:
-        """Read what the simulator alone knows of an object."""
-        found = self.rows("SELECT hidden FROM objects WHERE id = ?", (identity,))
-        return json.loads(found[0][0]) if found else {}
+    def hidden(self, object_id: str) -> Document:
+        """Return the data of an object that the API does not show."""
+        return self._first_json("SELECT hidden FROM objects WHERE id = ?", object_id) or {}
 
-    def find(self, kind: str, where: str = "true", values: Sequence[Any] = (), *, limit: int = -1) -> list[Document]:
-        """Read the objects of a kind that meet a condition, newest first; -1 is no limit."""
-        found = self.rows(
-            f"SELECT document FROM objects WHERE kind = ? AND {where} ORDER BY created DESC, seq DESC LIMIT ?",
-            (kind, *values, limit),
-        )
-        return [json.loads(document) for (document,) in found]
+    def find(self, kind: str, where: str = "true", values: Sequence[Any] = ()) -> list[Document]:
+        """Return the objects of a kind that meet an SQL condition, newest first."""
+        query = f"SELECT document FROM objects WHERE kind = ? AND {where} ORDER BY created DESC, seq DESC"
+        return [json.loads(document) for (document,) in self.rows(query, (kind, *values))]
+
+    def find_by(self, kind: str, member: str, value: str) -> list[Document]:
+        """Return the objects of a kind whose member has a value, newest first."""
+        return self.find(kind, f"{member_sql(member)} = ?", (value,))
 
     def counts(self) -> dict[str, int]:
         """Count the objects of each kind."""
         return dict(self.rows("SELECT kind, count(*) FROM objects GROUP BY kind ORDER BY kind"))
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self.transaction():
             for table in _TABLES:
                 self.rows(f"DELETE FROM {table}")
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
+
+    def _first_json(self, statement: str, *values: str) -> Document | None:
+        rows = self.rows(statement, values)
+        document: Document | None = json.loads(rows[0][0]) if rows else None
+        return document
+
+
+def member_sql(member: str) -> str:
+    """Return the SQL expression for a document's member; it is the same text as in the indexes."""
+    return f"json_extract(document, '$.{member}')"

@@ -51,7 +51,7 @@ def runs(database: Database, count: int) -> list[str]:
     recorded = []
     for _ in range(count):
         with database.begin() as store:
-            recorded.append(str(renewals.run_later(store, key=None, request_id=None).job.id))
+            recorded.append(str(renewals.charge_recurring_later(store, key=None, request_id=None).job.id))
     return recorded
 
 

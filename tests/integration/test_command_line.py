@@ -63,7 +63,7 @@ def buy(database: Database, user_id: str, *, at: datetime = NOW) -> str:
         stripe_objects = StripeObjects(
             customer_id=f"cus_{user_id}", payment_intent_id=f"pi_{purchase_id}", client_secret="pay-me"
         )
-        purchase_acts.attach_payment(store, purchase_id=purchase_id, made=stripe_objects)
+        purchase_acts.attach_payment(store, purchase_id=purchase_id, payment=stripe_objects)
         payment = payment_fact(purchase_id, payment_intent_id=stripe_objects.payment_intent_id)
         purchase_acts.settle_payment(store, payment=payment, livemode=False, now=at)
         store.run(text("UPDATE jobs.jobs SET state = 'done', finished_at = now() WHERE state = 'pending'"))

@@ -35,9 +35,9 @@ def verified(client: FlaskClient, token: str) -> dict[str, Any]:
 
 
 def test_a_token_is_verified_by_the_published_keys(client: FlaskClient) -> None:
-    asked = {"sub": "u-1", "email": "u@example.com", "name": "U", "role": "admin", "expiresInSeconds": 60}
+    body = {"sub": "u-1", "email": "u@example.com", "name": "U", "role": "admin", "expiresInSeconds": 60}
 
-    claims = verified(client, client.post("/token", json=asked).get_json()["token"])
+    claims = verified(client, client.post("/token", json=body).get_json()["token"])
 
     assert claims.pop("exp") - claims.pop("iat") == 60
     assert claims == {
@@ -87,9 +87,9 @@ def test_a_token_of_another_key_is_not_verified(client: FlaskClient) -> None:
         verified(client, token)
 
 
-@pytest.mark.parametrize("asked", [{}, {"sub": ""}, {"sub": "u", "more": 1}, {"sub": "u", "expiresInSeconds": 0}, []])
-def test_a_wish_that_cannot_be_meant_is_refused(client: FlaskClient, asked: object) -> None:
-    answer = client.post("/token", json=asked)
+@pytest.mark.parametrize("body", [{}, {"sub": ""}, {"sub": "u", "more": 1}, {"sub": "u", "expiresInSeconds": 0}, []])
+def test_a_wrong_request_for_a_token_is_refused(client: FlaskClient, body: object) -> None:
+    answer = client.post("/token", json=body)
 
     assert answer.status_code == 400
     assert answer.get_json()["detail"]
@@ -97,13 +97,13 @@ def test_a_wish_that_cannot_be_meant_is_refused(client: FlaskClient, asked: obje
 
 def test_the_page_gives_a_token_without_a_script(client: FlaskClient) -> None:
     page = client.get("/").text
-    filled = client.post("/", data={"sub": "<u>", "email": "u@example.com", "role": "admin"}).text
+    token_page = client.post("/", data={"sub": "<u>", "email": "u@example.com", "role": "admin"}).text
 
-    token = re.search(r'<textarea id="token"[^>]*>([^<]+)</textarea>', filled)
+    token = re.search(r'<textarea id="token"[^>]*>([^<]+)</textarea>', token_page)
     assert token
     claims = verified(client, token[1])
     assert (claims["sub"], claims["role"], claims["email_verified"]) == ("<u>", "admin", False)
-    assert "<u>" not in filled
+    assert "<u>" not in token_page
     assert set(re.findall(r'<label[^>]* for="(\w+)"', page)) == set(re.findall(r'(?:input|select) id="(\w+)"', page))
 
 
@@ -112,21 +112,21 @@ def test_another_name_for_the_issuers_address_is_refused(client: FlaskClient) ->
 
 
 def test_who_signs_in_is_sent_back_with_a_token_behind_the_hash(client: FlaskClient) -> None:
-    asked = {"redirect_uri": "http://localhost:3061/signed-in", "state": "s&1"}
+    query = {"redirect_uri": "http://localhost:3061/signed-in", "state": "s&1"}
 
-    page = client.get("/sign-in", query_string=asked).text
-    answer = client.post("/sign-in", data={**asked, "sub": "u-1", "email": "u@example.com", "name": ""})
+    page = client.get("/sign-in", query_string=query).text
+    answer = client.post("/sign-in", data={**query, "sub": "u-1", "email": "u@example.com", "name": ""})
 
-    address, _, told = answer.headers["Location"].partition("#")
-    fields = parse_qs(told)
+    address, _, fragment = answer.headers["Location"].partition("#")
+    fields = parse_qs(fragment)
     assert 'name="state" value="s&amp;1"' in page
-    assert (answer.status_code, address, fields["state"]) == (303, asked["redirect_uri"], ["s&1"])
+    assert (answer.status_code, address, fields["state"]) == (303, query["redirect_uri"], ["s&1"])
     assert verified(client, fields["token"][0])["email"] == "u@example.com"
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/here", ""])
 def test_a_token_is_sent_to_this_machine_only(client: FlaskClient, elsewhere: str) -> None:
-    asked = {"redirect_uri": elsewhere, "state": "s"}
+    query = {"redirect_uri": elsewhere, "state": "s"}
 
-    assert client.get("/sign-in", query_string=asked).status_code == 400
-    assert client.post("/sign-in", data={**asked, "sub": "u-1"}).status_code == 400
+    assert client.get("/sign-in", query_string=query).status_code == 400
+    assert client.post("/sign-in", data={**query, "sub": "u-1"}).status_code == 400

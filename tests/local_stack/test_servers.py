@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from local import ports, postgres, processes
 from local.postgres import Postgres
 from local.server import Server, ServerFailed
 from local.valkey import Valkey
+from tests.local_stripe.server import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 def query(server: Postgres, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
     with psycopg.connect(server.url(database), autocommit=True) as connection:
-        found = connection.execute(statement)
-        return found.fetchall() if found.description else []
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
 def family(server: Server) -> set[int]:
@@ -70,13 +70,13 @@ def test_a_database_is_copied_and_dropped(cluster: Postgres) -> None:
 
 def test_postgresql_killed_starts_again_with_its_data_on_its_port(cluster: Postgres) -> None:
     query(cluster, "CREATE TABLE survivors AS SELECT 1 AS n")
-    before, port = family(cluster), cluster.port
+    members, port = family(cluster), cluster.port
 
     cluster.kill()
-    left = alive(before)
+    survivors = alive(members)
     cluster.start()
 
-    assert left == set()
+    assert survivors == set()
     assert cluster.port == port
     assert query(cluster, "SELECT n FROM survivors") == [(1,)]
 
@@ -134,10 +134,7 @@ print(Valkey(Path({str(tmp_path)!r})).start().pid, flush=True); time.sleep(60)
 
         owner.send_signal(signal.SIGKILL)
 
-    until = time.monotonic() + 5
-    while alive({pid}) and time.monotonic() < until:
-        time.sleep(0.02)
-    assert alive({pid}) == set()
+    wait_until(lambda: alive({pid}) == set())
 
 
 def test_valkey_killed_starts_again_with_its_data_on_its_port(valkey: Valkey) -> None:
@@ -173,13 +170,13 @@ def test_valkey_refuses_a_caller_without_the_password(valkey: Valkey) -> None:
 
 
 def test_a_remembered_port_is_given_again_unless_it_is_taken(tmp_path: Path, valkey: Valkey) -> None:
-    memory = tmp_path / "port"
+    port_file = tmp_path / "port"
 
-    first = ports.remembered_port(memory)
-    again = ports.remembered_port(memory)
-    memory.write_text(f"{valkey.port}\n")
-    other = ports.remembered_port(memory)
+    first = ports.remembered_port(port_file)
+    again = ports.remembered_port(port_file)
+    port_file.write_text(f"{valkey.port}\n")
+    other = ports.remembered_port(port_file)
 
     assert again == first
     assert other != valkey.port
-    assert memory.read_text() == f"{other}\n"
+    assert port_file.read_text() == f"{other}\n"

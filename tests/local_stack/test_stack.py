@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ import pytest
 from local import processes
 from local.calls import status_of
 from local.logbook import Logbook
+from local.ports import free_port
 from local.programs import PROJECT, read_procfile
 from local.server import ServerFailed
 from local.stack import AlreadyRunning, LocalStack, Part
 from local.state import NotRunning, read_state
+from tests.local_stripe.server import wait_until
 
 PARTS: tuple[Part, ...] = ("issuer", "processes")
 WEB = """
@@ -39,29 +42,28 @@ worker: exec sleep 63
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    made = tmp_path / "project"
-    made.mkdir()
-    (made / "Procfile").write_text(PROCFILE)
-    (made / "web.py").write_text(WEB)
-    return made
+    directory = tmp_path / "project"
+    directory.mkdir()
+    (directory / "Procfile").write_text(PROCFILE)
+    (directory / "web.py").write_text(WEB)
+    return directory
 
 
 @pytest.fixture
 def stack(tmp_path: Path, project: Path) -> Iterator[LocalStack]:
-    made = LocalStack(tmp_path / "state", parts=PARTS, project=project, environment={"PYTHONPATH": str(PROJECT)})
-    yield made
-    made.stop()
+    stack = LocalStack(tmp_path / "state", parts=PARTS, project=project, environment={"PYTHONPATH": str(PROJECT)})
+    yield stack
+    stack.stop()
 
 
 def running(directory: Path) -> list[str]:
-    """List what runs in the directory, or has it on its command line."""
+    """List the command lines of the processes that run in the directory or have it on their command line."""
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [
-        processes.command_line(pid) for pid in pids if str(directory) in f"{place(pid)} {processes.command_line(pid)}"
-    ]
+    command_lines = {pid: processes.command_line(pid) for pid in pids}
+    return [line for pid, line in command_lines.items() if str(directory) in f"{working_directory(pid)} {line}"]
 
 
-def place(pid: int) -> str:
+def working_directory(pid: int) -> str:
     try:
         return str(Path(f"/proc/{pid}/cwd").readlink())
     except OSError:
@@ -101,11 +103,11 @@ def test_a_killed_process_is_started_again_by_name(stack: LocalStack) -> None:
         before = stack.processes["web"].pid
 
         stack.processes["web"].kill()
-        away = status_of(f"{stack.base_url}/ready")
+        status_while_killed = status_of(f"{stack.base_url}/ready")
         stack.restart("web")
         stack.wait_until_ready()
 
-        assert away is None
+        assert status_while_killed is None
         assert stack.processes["web"].pid != before
 
 
@@ -142,41 +144,64 @@ def test_a_process_that_ends_at_once_is_named(stack: LocalStack, project: Path, 
 def test_what_the_stack_writes_down_is_private_and_complete(stack: LocalStack) -> None:
     with stack:
         state, env = stack.directory / "stack.json", stack.directory / "env"
-        shell = f'. {env} && printf \'%s\\n\' "$DATABASE_URL" "$STRIPE_API_BASE"'
-        told = subprocess.run(["sh", "-c", shell], check=True, capture_output=True, text=True).stdout.split()
+        script = f'. {env} && printf \'%s\\n\' "$DATABASE_URL" "$STRIPE_API_BASE"'
+        values = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout.split()
 
         assert stat.S_IMODE(state.stat().st_mode) == stat.S_IMODE(env.stat().st_mode) == 0o600
         assert json.loads(state.read_text())["environment"] == stack.env
-        assert told == [stack.env["DATABASE_URL"], stack.env["STRIPE_API_BASE"]]
+        assert values == [stack.env["DATABASE_URL"], stack.env["STRIPE_API_BASE"]]
 
 
 def test_another_port_is_taken_when_the_wanted_one_is_not_free(tmp_path: Path, project: Path) -> None:
     environment = {"PYTHONPATH": str(PROJECT)}
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        wanted = taken.getsockname()[1]
-        stack = LocalStack(tmp_path / "s", parts=PARTS, project=project, port=wanted, environment=environment)
+        port = taken.getsockname()[1]
+        stack = LocalStack(tmp_path / "s", parts=PARTS, project=project, port=port, environment=environment)
         with stack:
-            assert stack.env["PORT"] != str(wanted)
+            assert stack.env["PORT"] != str(port)
+
+
+@contextmanager
+def dev(tmp_path: Path, project: Path, *options: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `mana-credits dev` with `PARTS` of a small project, and end it by SIGTERM."""
+    arguments = ["--directory", str(tmp_path / "state"), "--no-demo", *options]
+    program = f"""
+from functools import partial; from pathlib import Path; import local.commands
+local.commands.LocalStack = partial(local.commands.LocalStack, parts={PARTS!r}, project=Path({str(project)!r}))
+print("begun", flush=True)
+local.commands.dev({arguments!r})
+"""
+    variables = {**os.environ, "PYTHONPATH": str(PROJECT), **environment}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "begun\n"
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
 
 
 @pytest.mark.parametrize("after_s", [0.9, 1.2])
 def test_sigterm_during_the_start_leaves_nothing_running(after_s: float, tmp_path: Path, project: Path) -> None:
     (project / "Procfile").write_text("web: exec sleep 63\n")
-    program = f"""
-from functools import partial; from pathlib import Path; import local.commands
-local.commands.LocalStack = partial(local.commands.LocalStack, parts={PARTS!r}, project=Path({str(project)!r}))
-print("begun", flush=True)
-local.commands.dev(["--directory", {str(tmp_path / "state")!r}])
-"""
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as starting:
-        assert starting.stdout
-        assert starting.stdout.readline() == "begun\n"
+
+    with dev(tmp_path, project):
         time.sleep(after_s)
 
-        starting.send_signal(signal.SIGTERM)
-
-        assert starting.wait(10) == 0
     assert running(tmp_path) == []
+
+
+@pytest.mark.parametrize("is_option", [False, True])
+def test_dev_listens_on_the_port_of_the_environment_unless_an_option_names_one(
+    tmp_path: Path, project: Path, *, is_option: bool
+) -> None:
+    port = free_port()
+    options, variable = (["--port", str(port)], str(free_port())) if is_option else ([], str(port))
+
+    with dev(tmp_path, project, *options, PORT=variable):
+        wait_until(lambda: status_of(f"http://127.0.0.1:{port}/docs") == 200, seconds=20)
 
 
 def test_only_lines_that_need_attention_are_shown_and_like_ones_once(tmp_path: Path) -> None:
@@ -184,12 +209,12 @@ def test_only_lines_that_need_attention_are_shown_and_like_ones_once(tmp_path: P
     log.write_text('{"level":"error","event":"old"}\n')
     logbook.skip()
 
-    with log.open("a") as written:
-        written.write('{"level":"info","event":"fine"}\nFATAL:  the database system is starting up\n')
-        written.write("10:01 ERROR: lost 3\n10:02 ERROR: lost 4\nnot yet a whole ERROR")
+    with log.open("a") as output:
+        output.write('{"level":"info","event":"fine"}\nFATAL:  the database system is starting up\n')
+        output.write("10:01 ERROR: lost 3\n10:02 ERROR: lost 4\nnot yet a whole ERROR")
 
-    assert list(logbook.worth_showing()) == [("web", "10:01 ERROR: lost 3 (and 1 more)")]
-    assert list(logbook.worth_showing()) == []
+    assert list(logbook.new_warnings()) == [("web", "10:01 ERROR: lost 3 (and 1 more)")]
+    assert list(logbook.new_warnings()) == []
 
 
 def test_the_procfile_has_a_release_and_three_kinds_of_process() -> None:

@@ -1,4 +1,4 @@
-"""What stripe-python's typed objects annotate, as a yardstick for JSON answers."""
+"""Compares JSON responses with the members that stripe-python's typed objects annotate."""
 
 import types
 import typing
@@ -12,7 +12,7 @@ from stripe._stripe_object import UntypedStripeObject
 
 
 def unknown_members(value: Any, annotation: Any, path: str = "") -> Iterator[str]:
-    """Give the path of each member of a JSON value that the annotation does not know or does not allow."""
+    """Yield the path of each member of a JSON value that the annotation does not have or does not allow."""
     options = list(_options(annotation))
     match value:
         case dict():
@@ -28,7 +28,7 @@ def unknown_members(value: Any, annotation: Any, path: str = "") -> Iterator[str
 
 
 def class_of(value: dict[str, Any]) -> type[StripeObject]:
-    """Give the typed class of an API object, by its `object` member."""
+    """Return the typed class of an API object, by its `object` member."""
     return get_object_class("V1", value["object"])
 
 
@@ -62,16 +62,16 @@ def _of_list(values: list[Any], options: list[Any], path: str) -> Iterator[str]:
 
 
 def annotations(cls: type[StripeObject]) -> dict[str, Any]:
-    """Give the annotated members of a typed class."""
+    """Return the annotated members of a typed class."""
     return {name: kind for name, kind in cls.__annotations__.items() if not name.startswith(("_", "OBJECT_NAME"))}
 
 
 def _options(annotation: Any) -> Iterator[Any]:
-    """Take unions and forward references apart."""
+    """Yield the types of an annotation: the members of unions, and the targets of forward references."""
     if isinstance(annotation, typing.ForwardRef):
         annotation = annotation.__forward_arg__
     if isinstance(annotation, str):
-        # Aliases inside the library stay unknown, so that an object under them is reported.
+        # An alias inside the library becomes `StripeObject`, which has no members, so an object under it is reported.
         annotation = getattr(stripe, annotation, StripeObject)
     if typing.get_origin(annotation) in {typing.Union, types.UnionType}:
         for option in typing.get_args(annotation):

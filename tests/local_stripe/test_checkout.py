@@ -65,14 +65,14 @@ def test_three_d_secure_is_asked_on_a_page(
     local: LocalStripe, client: stripe.StripeClient, outcome: str, status: str
 ) -> None:
     session = create_session(client)
-    bank = local.form(str(session.url), number="4000002760003184").headers["Location"]
-    assert "9.99 EUR" in local.page(bank).text
+    bank_url = local.form(str(session.url), number="4000002760003184").headers["Location"]
+    assert "9.99 EUR" in local.page(bank_url).text
 
-    back = local.form(bank, outcome=outcome).headers["Location"]
+    return_url = local.form(bank_url, outcome=outcome).headers["Location"]
 
-    assert back == session.url
+    assert return_url == session.url
     assert client.v1.checkout.sessions.retrieve(session.id).status == status
-    assert local.page(back).status == (303 if status == "complete" else 200)
+    assert local.page(return_url).status == (303 if status == "complete" else 200)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_a_session_is_found_by_its_intent(local: LocalStripe, client: stripe.Str
     local.form(str(session.url), number="4242424242424242")
     intent = str(client.v1.checkout.sessions.retrieve(session.id).payment_intent)
 
-    found = client.v1.checkout.sessions.list({"payment_intent": intent})
+    sessions = client.v1.checkout.sessions.list({"payment_intent": intent})
 
-    assert [one.id for one in found.data] == [session.id]
+    assert [listed.id for listed in sessions.data] == [session.id]
 
 
 def test_a_session_can_sell_a_price(client: stripe.StripeClient) -> None:

@@ -52,9 +52,9 @@ def test_a_declined_card_is_replayed(local: LocalStripe, client: stripe.StripeCl
 
 def test_refused_parameters_do_not_use_up_a_key(local: LocalStripe) -> None:
     refused = local.api("POST", "/v1/payment_intents", key="k1", amount="ten", currency="eur")
-    made = local.api("POST", "/v1/payment_intents", key="k1", **INTENT)
+    repeated = local.api("POST", "/v1/payment_intents", key="k1", **INTENT)
 
-    assert (refused.status, made.status) == (400, 200)
+    assert (refused.status, repeated.status) == (400, 200)
 
 
 def test_a_running_key_is_in_use(local: LocalStripe) -> None:
@@ -64,7 +64,7 @@ def test_a_running_key_is_in_use(local: LocalStripe) -> None:
         target=lambda: answers.append(local.api("POST", "/v1/payment_intents", key="k1", **INTENT))
     )
     first.start()
-    while local.control("GET", "/misbehaviours"):  # until the first has met its fault
+    while local.control("GET", "/misbehaviours"):  # until the fault has hit the first call
         pass
 
     second = local.api("POST", "/v1/payment_intents", key="k1", **INTENT)
@@ -93,9 +93,10 @@ def test_sixteen_calls_with_one_key_make_one_intent(local: LocalStripe) -> None:
 
 
 def test_reading_takes_no_notice_of_keys(local: LocalStripe) -> None:
-    before = local.http("GET", "/v1/customers", headers={"Authorization": "Bearer sk_test_x", "Idempotency-Key": "k1"})
+    headers = {"Authorization": "Bearer sk_test_x", "Idempotency-Key": "k1"}
+    before = local.http("GET", "/v1/customers", headers=headers)
     local.api("POST", "/v1/customers", key="k1", name="Ada")
-    after = local.http("GET", "/v1/customers", headers={"Authorization": "Bearer sk_test_x", "Idempotency-Key": "k1"})
+    after = local.http("GET", "/v1/customers", headers=headers)
 
     assert (len(before.json()["data"]), len(after.json()["data"])) == (0, 1)
 

@@ -1,4 +1,5 @@
 import time
+from typing import Any
 
 import pytest
 import stripe
@@ -15,7 +16,7 @@ def test_lists_are_newest_first_and_paged_both_ways(client: stripe.StripeClient)
     last = client.v1.customers.list({"limit": 2, "starting_after": second.data[-1].id})
     back = client.v1.customers.list({"limit": 2, "ending_before": last.data[0].id})
 
-    pages = [[one.id for one in page.data] for page in (first, second, last, back)]
+    pages = [[customer.id for customer in page.data] for page in (first, second, last, back)]
     assert pages == [ids[:2], ids[2:4], ids[4:], ids[2:4]]
     assert [page.has_more for page in (first, second, last, back)] == [True, True, False, True]
 
@@ -23,14 +24,14 @@ def test_lists_are_newest_first_and_paged_both_ways(client: stripe.StripeClient)
 def test_the_clients_own_paging_finds_every_object_once(client: stripe.StripeClient) -> None:
     ids = [client.v1.customers.create({"name": str(number)}).id for number in range(25)]
 
-    listed = client.v1.customers.list({"limit": 10})
+    customers = client.v1.customers.list({"limit": 10})
 
-    assert [one.id for one in listed.auto_paging_iter()] == ids[::-1]
+    assert [customer.id for customer in customers.auto_paging_iter()] == ids[::-1]
 
 
 def test_intents_are_listed_by_customer_and_time(client: stripe.StripeClient) -> None:
     customer = client.v1.customers.create({"name": "Ada"})
-    mine = create_intent(client, customer=customer.id)
+    intent = create_intent(client, customer=customer.id)
     create_intent(client)
     now = int(time.time())
 
@@ -38,7 +39,7 @@ def test_intents_are_listed_by_customer_and_time(client: stripe.StripeClient) ->
     since = client.v1.payment_intents.list({"created": {"gte": now - 60}})
     later = client.v1.payment_intents.list({"created": {"gt": now + 60}})
 
-    assert [one.id for one in by_customer.data] == [mine.id]
+    assert [listed.id for listed in by_customer.data] == [intent.id]
     assert (len(since.data), len(later.data)) == (2, 0)
 
 
@@ -46,18 +47,20 @@ def test_events_are_listed_by_type_and_time(client: stripe.StripeClient) -> None
     paid_intent(client)
     since = int(time.time()) - 60
 
-    some = client.v1.events.list({"types": ["payment_intent.succeeded", "charge.refunded"], "created": {"gte": since}})
-    charges = client.v1.events.list({"type": "charge.*"})
+    types: Any = ["payment_intent.succeeded", "charge.refunded"]
+    by_types = client.v1.events.list({"types": types, "created": {"gte": since}})
+    by_pattern = client.v1.events.list({"type": "charge.*"})
 
-    assert [event.type for event in some.data] == ["payment_intent.succeeded"]
-    assert [event.type for event in charges.data] == ["charge.succeeded"]
-    assert client.v1.events.retrieve(some.data[0].id).type == "payment_intent.succeeded"
+    assert [event.type for event in by_types.data] == ["payment_intent.succeeded"]
+    assert [event.type for event in by_pattern.data] == ["charge.succeeded"]
+    assert client.v1.events.retrieve(by_types.data[0].id).type == "payment_intent.succeeded"
 
 
 def test_customers_are_changed_found_by_email_and_deleted(client: stripe.StripeClient) -> None:
     customer = client.v1.customers.create({"email": "ada@example.org", "metadata": {"user_id": "u1"}})
     client.v1.customers.update(customer.id, {"name": "Ada"})
-    assert [one.name for one in client.v1.customers.list({"email": "ada@example.org"}).data] == ["Ada"]
+    by_email = client.v1.customers.list({"email": "ada@example.org"})
+    assert [listed.name for listed in by_email.data] == ["Ada"]
 
     client.v1.customers.delete(customer.id)
 
@@ -82,4 +85,4 @@ def test_the_control_counts_and_shows_what_was_made(local: LocalStripe, client: 
     intent = paid_intent(client)
 
     assert local.control("GET", "/objects") == {"charge": 1, "event": 3, "payment_intent": 1, "payment_method": 1}
-    assert [one["id"] for one in local.control("GET", "/objects/payment_intent")] == [intent.id]
+    assert [document["id"] for document in local.control("GET", "/objects/payment_intent")] == [intent.id]

@@ -10,12 +10,12 @@ INTENT = {"amount": "999", "currency": "eur"}
 PATH = "/v1/payment_intents"
 
 
-def intents(local: LocalStripe) -> int:
+def count_intents(local: LocalStripe) -> int:
     return int(local.control("GET", "/objects").get("payment_intent", 0))
 
 
 @pytest.mark.parametrize(
-    ("fault", "statuses", "made"),
+    ("fault", "statuses", "intent_counts"),
     [
         ("500_before", [500, 200], [0, 1]),
         ("500_stored", [500, 500], [0, 0]),
@@ -25,13 +25,13 @@ def intents(local: LocalStripe) -> int:
     ],
 )
 def test_a_fault_and_the_repeat_with_its_key(
-    local: LocalStripe, fault: str, statuses: list[int], made: list[int]
+    local: LocalStripe, fault: str, statuses: list[int], intent_counts: list[int]
 ) -> None:
     local.control("POST", "/misbehaviours", fault=fault, method="POST", path=PATH)
 
-    seen = [(local.api("POST", PATH, key="k1", **INTENT).status, intents(local)) for _ in range(2)]
+    results = [(local.api("POST", PATH, key="k1", **INTENT).status, count_intents(local)) for _ in range(2)]
 
-    assert seen == list(zip(statuses, made, strict=True))
+    assert results == list(zip(statuses, intent_counts, strict=True))
 
 
 def test_an_answer_kept_for_the_key_says_not_to_retry(local: LocalStripe) -> None:
@@ -48,18 +48,18 @@ def test_a_dead_connection_hides_work_that_was_done(local: LocalStripe, client: 
     with pytest.raises(stripe.APIConnectionError):
         client.v1.payment_intents.create({"amount": 999, "currency": "eur"}, {"idempotency_key": "k1"})
 
-    assert intents(local) == 1
+    assert count_intents(local) == 1
     again = client.v1.payment_intents.create({"amount": 999, "currency": "eur"}, {"idempotency_key": "k1"})
-    assert [again.id] == [one.id for one in client.v1.payment_intents.list().data]
+    assert [again.id] == [intent.id for intent in client.v1.payment_intents.list().data]
 
 
 def test_a_hanging_call_ends_well_at_last(local: LocalStripe) -> None:
     local.control("POST", "/misbehaviours", fault="hang", seconds=0.5, path=PATH)
-    began = time.monotonic()
+    started = time.monotonic()
 
     answer = local.api("POST", PATH, **INTENT)
 
-    assert (answer.status, time.monotonic() - began >= 0.5) == (200, True)
+    assert (answer.status, time.monotonic() - started >= 0.5) == (200, True)
 
 
 def test_a_fault_hits_only_what_it_is_meant_for_and_as_often(local: LocalStripe, client: stripe.StripeClient) -> None:

@@ -11,7 +11,7 @@ def test_a_killed_process_forgets_nothing(tmp_path: Path, endpoint: Receiver) ->
     client = local.client()
     intent = paid_intent(client)
     session = create_session(client)
-    made = client.v1.customers.create({"name": "Ada"}, {"idempotency_key": "k1"})
+    customer = client.v1.customers.create({"name": "Ada"}, {"idempotency_key": "k1"})
     local.control("POST", "/webhooks", paused=True)
     unsent = client.v1.customers.create({"name": "Eve"})
 
@@ -20,7 +20,7 @@ def test_a_killed_process_forgets_nothing(tmp_path: Path, endpoint: Receiver) ->
 
     assert client.v1.payment_intents.retrieve(intent.id).status == "succeeded"
     assert client.v1.checkout.sessions.retrieve(session.id).status == "open"
-    assert client.v1.customers.create({"name": "Ada"}, {"idempotency_key": "k1"}).id == made.id
+    assert client.v1.customers.create({"name": "Ada"}, {"idempotency_key": "k1"}).id == customer.id
     wait_until(lambda: any(event["data"]["object"]["id"] == unsent.id for event in endpoint.events()))
     assert local.stop() == 0
 

@@ -1,4 +1,4 @@
-"""Every member of every answer is one that stripe-python's typed objects annotate."""
+"""Every member of every response is annotated by stripe-python's typed objects."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ KINDS = {
 
 @pytest.fixture
 def everything(local: LocalStripe, client: stripe.StripeClient) -> dict[str, list[dict[str, Any]]]:
-    """Objects of every kind in as many states as the simulator knows."""
+    """Objects of every kind, in many of the states that the simulator has."""
     customer = client.v1.customers.create({"email": "ada@example.org", "metadata": {"user_id": "u1"}})
     create_intent(client, customer=customer.id)
     client.v1.payment_intents.cancel(create_intent(client).id)
@@ -93,7 +93,7 @@ def test_every_error_is_a_subset_of_the_typed_error(
     assert list(unknown_members(error, ErrorObject)) == []
 
 
-def test_the_yardstick_sees_a_member_too_many_at_any_depth() -> None:
+def test_a_member_too_many_is_seen_at_any_depth() -> None:
     refund = {"object": "refund", "colour": "red", "metadata": {"free": "yes"}, "amount": "ten"}
     charge = {"payment_method_details": {"type": "card", "card": {"colour": "red"}}, "refunds": {"data": [refund]}}
 

@@ -11,14 +11,14 @@ def make_customer(client: stripe.StripeClient) -> str:
     return client.v1.customers.create({"name": "Ada"}).id
 
 
-def deliveries(receiver: Receiver, identity: str) -> int:
-    """How often events about an object arrived; leftovers of other tests do not count."""
-    return sum(event["data"]["object"]["id"] == identity for event in receiver.events())
+def count_deliveries(receiver: Receiver, object_id: str) -> int:
+    """Count the events about an object that arrived; late events of other tests do not count."""
+    return sum(event["data"]["object"]["id"] == object_id for event in receiver.events())
 
 
 def test_an_event_arrives_signed_and_as_the_api_shows_it(client: stripe.StripeClient, receiver: Receiver) -> None:
     customer = make_customer(client)
-    wait_until(lambda: deliveries(receiver, customer) == 1)
+    wait_until(lambda: count_deliveries(receiver, customer) == 1)
 
     payload, signature = next(pair for pair in receiver.payloads if customer in pair[0])
     event = stripe.Webhook.construct_event(payload, signature, SECRET)
@@ -36,7 +36,7 @@ def test_an_event_is_sent_again_until_it_is_answered_well(client: stripe.StripeC
 
     customer = make_customer(client)
 
-    wait_until(lambda: deliveries(receiver, customer) == 2)
+    wait_until(lambda: count_deliveries(receiver, customer) == 2)
     listed = client.v1.events.list({"delivery_success": False})
     wait_until(lambda: client.v1.events.list({"delivery_success": False}).data == [])
     assert len(listed.data) <= 1
@@ -46,12 +46,12 @@ def test_an_event_can_be_sent_again_on_demand(
     local: LocalStripe, client: stripe.StripeClient, receiver: Receiver
 ) -> None:
     customer = make_customer(client)
-    wait_until(lambda: deliveries(receiver, customer) == 1)
+    wait_until(lambda: count_deliveries(receiver, customer) == 1)
     event = client.v1.events.list().data[0]
 
     local.control("POST", f"/events/{event.id}/deliver")
 
-    wait_until(lambda: deliveries(receiver, customer) == 2)
+    wait_until(lambda: count_deliveries(receiver, customer) == 2)
 
 
 def test_events_can_be_doubled(local: LocalStripe, client: stripe.StripeClient, receiver: Receiver) -> None:
@@ -59,7 +59,7 @@ def test_events_can_be_doubled(local: LocalStripe, client: stripe.StripeClient, 
 
     customer = make_customer(client)
 
-    wait_until(lambda: deliveries(receiver, customer) == 3)
+    wait_until(lambda: count_deliveries(receiver, customer) == 3)
 
 
 def test_dropped_events_exist_and_never_arrive(
@@ -69,8 +69,8 @@ def test_dropped_events_exist_and_never_arrive(
 
     dropped, sent = make_customer(client), make_customer(client)
 
-    wait_until(lambda: deliveries(receiver, sent) == 1)
-    assert deliveries(receiver, dropped) == 0
+    wait_until(lambda: count_deliveries(receiver, sent) == 1)
+    assert count_deliveries(receiver, dropped) == 0
     assert len(client.v1.events.list().data) == 2
 
 
@@ -79,8 +79,8 @@ def test_suppressed_events_were_never_made(local: LocalStripe, client: stripe.St
 
     customers = [make_customer(client) for _ in range(3)]
 
-    made = [event.data.to_dict()["object"]["id"] for event in client.v1.events.list().data]
-    assert made == [customers[2]]
+    customers_of_events = [event.data.to_dict()["object"]["id"] for event in client.v1.events.list().data]
+    assert customers_of_events == [customers[2]]
 
 
 def test_an_event_can_be_forged(local: LocalStripe, client: stripe.StripeClient, receiver: Receiver) -> None:
@@ -90,7 +90,7 @@ def test_an_event_can_be_forged(local: LocalStripe, client: stripe.StripeClient,
     event = local.control("POST", "/events", type="charge.succeeded", object=charge["id"], livemode=True)
 
     assert (event["livemode"], event["data"]["object"]["amount"]) == (True, 1)
-    wait_until(lambda: event["id"] in [one["id"] for one in receiver.events()])
+    wait_until(lambda: event["id"] in [received["id"] for received in receiver.events()])
     assert client.v1.charges.list({"created": {"lte": 1_000_000_000}}).data[0].id == charge["id"]
 
 
@@ -100,21 +100,21 @@ def test_paused_events_arrive_after_the_pause(
     local.control("POST", "/webhooks", paused=True)
     customer = make_customer(client)
     time.sleep(0.4)
-    assert deliveries(receiver, customer) == 0
+    assert count_deliveries(receiver, customer) == 0
 
     local.control("POST", "/webhooks", paused=False)
 
-    wait_until(lambda: deliveries(receiver, customer) == 1)
+    wait_until(lambda: count_deliveries(receiver, customer) == 1)
 
 
 def test_events_can_come_late(local: LocalStripe, client: stripe.StripeClient, receiver: Receiver) -> None:
     local.control("POST", "/webhooks", delay_s=0.5)
-    began = time.monotonic()
+    started = time.monotonic()
 
     customer = make_customer(client)
 
-    wait_until(lambda: deliveries(receiver, customer) == 1)
-    assert time.monotonic() - began >= 0.5
+    wait_until(lambda: count_deliveries(receiver, customer) == 1)
+    assert time.monotonic() - started >= 0.5
 
 
 def test_events_can_overtake_each_other(local: LocalStripe, client: stripe.StripeClient, receiver: Receiver) -> None:
@@ -122,9 +122,9 @@ def test_events_can_overtake_each_other(local: LocalStripe, client: stripe.Strip
 
     customers = [make_customer(client) for _ in range(12)]
 
-    wait_until(lambda: all(deliveries(receiver, customer) for customer in customers))
-    arrived = [event["data"]["object"]["id"] for event in receiver.events()]
-    assert [one for one in arrived if one in customers] != customers
+    wait_until(lambda: all(count_deliveries(receiver, customer) for customer in customers))
+    arrived = [str(event["data"]["object"]["id"]) for event in receiver.events()]
+    assert [object_id for object_id in arrived if object_id in customers] != customers
 
 
 def test_a_setting_that_does_not_exist_is_refused(local: LocalStripe) -> None:
@@ -140,4 +140,4 @@ def test_a_payment_sends_all_its_events(client: stripe.StripeClient, receiver: R
 
     wait_until(lambda: len(receiver.types()) >= 3)
     assert {"payment_intent.created", "charge.succeeded", "payment_intent.succeeded"} <= set(receiver.types())
-    assert deliveries(receiver, intent.id) == 2
+    assert count_deliveries(receiver, intent.id) == 2

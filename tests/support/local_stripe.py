@@ -1,8 +1,7 @@
-"""The local Stripe as a process, and a webhook endpoint to receive its events."""
+"""The local Stripe as a process, and a webhook endpoint that receives its events."""
 
 import http.client
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -15,28 +14,25 @@ from urllib.parse import urlencode, urlsplit
 
 import stripe
 
+from local.calls import Reply
+from local.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 SECRET = "whsec_local"
 API_KEY = "sk_test_local"
 START_S = 15.0
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < deadline, f"not true within {seconds:g} s"
         time.sleep(0.02)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Receiver:
-    """A webhook endpoint that keeps what it gets and answers as told."""
+    """A webhook endpoint that keeps the events it gets; `answers` are the statuses of its next responses, else 200."""
 
     def __init__(self) -> None:
         self.payloads: list[tuple[str, str]] = []
@@ -75,20 +71,8 @@ class Receiver:
         self._server.server_close()
 
 
-class Answer:
-    """What a raw HTTP call got."""
-
-    def __init__(self, response: http.client.HTTPResponse) -> None:
-        self.status = response.status
-        self.headers = response.headers
-        self.text = response.read().decode()
-
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-
 class LocalStripe:
-    """The simulator's process, its control API and a client of stripe-python for it."""
+    """The simulator's process, calls of its API and its control API, and a client of stripe-python for it."""
 
     def __init__(self, directory: Path, *, webhook_url: str = "") -> None:
         self.port = free_port()
@@ -100,7 +84,7 @@ class LocalStripe:
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, cwd=ROOT)
-        wait_until(self._answers, seconds=START_S)
+        wait_until(self._is_ready, seconds=START_S)
 
     def kill(self) -> None:
         self._process.kill()
@@ -118,33 +102,33 @@ class LocalStripe:
         )
 
     def control(self, method: str, path: str, /, **body: Any) -> Any:
-        answer = self.http(
+        reply = self.http(
             method, f"/_control{path}", body=json.dumps(body), headers={"Content-Type": "application/json"}
         )
-        assert answer.status == 200, answer.text
-        return answer.json()
+        assert reply.status == 200, reply.text
+        return reply.json()
 
-    def api(self, method: str, path: str, /, *, key: str | None = None, **fields: str) -> Answer:
-        headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/x-www-form-urlencoded"}
+    def api(self, method: str, path: str, /, *, key: str | None = None, **fields: str) -> Reply:
+        headers = {"Authorization": f"Bearer {API_KEY}", **FORM_HEADERS}
         headers |= {"Idempotency-Key": key} if key else {}
         return self.http(method, path, body=urlencode(fields), headers=headers)
 
-    def form(self, url: str, **fields: str) -> Answer:
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.http("POST", urlsplit(url).path, body=urlencode(fields), headers=headers)
+    def form(self, url: str, **fields: str) -> Reply:
+        return self.http("POST", urlsplit(url).path, body=urlencode(fields), headers=FORM_HEADERS)
 
-    def page(self, url: str) -> Answer:
+    def page(self, url: str) -> Reply:
         return self.http("GET", urlsplit(url).path)
 
-    def http(self, method: str, path: str, *, body: str = "", headers: dict[str, str] | None = None) -> Answer:
+    def http(self, method: str, path: str, *, body: str = "", headers: dict[str, str] | None = None) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request(method, path, body, headers or {})
-            return Answer(connection.getresponse())
+            response = connection.getresponse()
+            return Reply(status=response.status, headers=response.headers, text=response.read().decode())
         finally:
             connection.close()
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         assert self._process.poll() is None, "the local Stripe ended"
         try:
             return self.http("GET", "/_control/health").status == 200

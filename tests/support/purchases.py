@@ -58,7 +58,7 @@ def finish_purchase_job(database: Database, job_id: str, stripe_objects: StripeO
         assert job is not None
         purchase_id = UUID(job.payload["purchaseId"])
         assert jobs.finish(
-            store, job, lambda s: purchase_acts.attach_payment(s, purchase_id=purchase_id, made=stripe_objects)
+            store, job, lambda s: purchase_acts.attach_payment(s, purchase_id=purchase_id, payment=stripe_objects)
         )
 
 

@@ -1,4 +1,4 @@
-"""What the tests do again and again."""
+"""Steps that many tests of the local Stripe need."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ SUCCESS_URL = "http://shop.test/paid?session={CHECKOUT_SESSION_ID}"
 
 
 def create_intent(client: stripe.StripeClient, **more: Any) -> stripe.PaymentIntent:
-    wanted: Any = {"amount": 999, "currency": "eur", "metadata": {"purchase_id": "p1"}} | more
-    return client.v1.payment_intents.create(wanted)
+    params: Any = {"amount": 999, "currency": "eur", "metadata": {"purchase_id": "p1"}} | more
+    return client.v1.payment_intents.create(params)
 
 
 def pay(client: stripe.StripeClient, intent: stripe.PaymentIntent, method: str, **more: Any) -> stripe.PaymentIntent:
-    wanted: Any = {"payment_method": method} | more
-    return client.v1.payment_intents.confirm(intent.id, wanted)
+    params: Any = {"payment_method": method} | more
+    return client.v1.payment_intents.confirm(intent.id, params)
 
 
 def paid_intent(client: stripe.StripeClient, method: str = "pm_card_visa") -> stripe.PaymentIntent:
@@ -23,7 +23,7 @@ def paid_intent(client: stripe.StripeClient, method: str = "pm_card_visa") -> st
 
 def create_session(client: stripe.StripeClient, **more: Any) -> stripe.checkout.Session:
     price = {"currency": "eur", "unit_amount": 999, "product_data": {"name": "100 credits"}}
-    wanted: Any = {
+    params: Any = {
         "mode": "payment",
         "line_items": [{"quantity": 1, "price_data": price}],
         "client_reference_id": "p1",
@@ -32,7 +32,7 @@ def create_session(client: stripe.StripeClient, **more: Any) -> stripe.checkout.
         "success_url": SUCCESS_URL,
         "cancel_url": "http://shop.test/basket",
     }
-    return client.v1.checkout.sessions.create(wanted | more)
+    return client.v1.checkout.sessions.create(params | more)
 
 
 def event_types(client: stripe.StripeClient) -> list[str]:

@@ -38,5 +38,5 @@ def charge_recurring() -> Answer:
     """Renew everything that is due now, or join the run that is at it."""
     key = client_key("internal/sync/charge-recurring")
     with current_parts().database.begin() as store:
-        recorded = renewal_acts.run_later(store, key=key, request_id=request_id())
+        recorded = renewal_acts.charge_recurring_later(store, key=key, request_id=request_id())
     return answer_of(recorded, model=Charged.model_validate)

@@ -66,7 +66,7 @@ def list_transactions(query: HistoryQuery) -> Answer:
             limit=query.limit,
             offset=query.offset,
             before_seq=before_seq,
-            wanted=query.wanted,
+            filters=query.wanted,
         )
     last = str(transactions[-1].seq) if transactions else None
     return page_of(

@@ -1,4 +1,4 @@
-"""Jobs of kind `audit`: proving the books."""
+"""Jobs of kind `audit`: checking the books."""
 
 from collections.abc import Callable
 from typing import Final

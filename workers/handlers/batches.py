@@ -1,22 +1,20 @@
-"""Scheduled work on many rows: each in its own transaction, one's trouble never another's, within a bounded time."""
+"""Scheduled work on many rows: each row in its own transaction, so that no failing row stops the others."""
 
 import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import structlog
 
 from domain.store import Reader, Store
+from domain.store.paging import Position
 from gateways.errors import RetryableError
 from process.parts import WorkerParts
 
 BATCH: Final = 500
-RUN_S: Final = 20.0
-"""How long one run goes on; less than a job's lease. What is left is due at the next run, a minute later."""
-
-Position = tuple[datetime, UUID]
+WORK_S: Final = 20.0
+"""How long one job goes on; less than its lease. The job of the next minute does what is left."""
 
 log = structlog.get_logger()
 
@@ -30,15 +28,15 @@ def act_on_due(
     """Act on every due row; returns on how many.
 
     Args:
-        find: Finds a batch of due rows, from behind a position on.
-        act: Locks one row, looks whether it is still due, and acts; a crash leaves it done or untouched.
+        find: Finds a batch of due rows behind a position.
+        act: Locks one row, checks that it is still due, and acts; returns whether it did.
 
     Raises:
         RetryableError: some rows could not be acted on. All others were.
     """
-    done, troubled = 0, 0
+    done, failed = 0, 0
     behind: Position | None = None
-    until = time.monotonic() + RUN_S
+    until = time.monotonic() + WORK_S
     while time.monotonic() < until:
         with parts.database.read() as reader:
             batch = find(reader, behind)
@@ -51,8 +49,8 @@ def act_on_due(
             except Exception as error:  # noqa: BLE001 - the outermost frame of one row's act
                 # Not the message: it may quote the row.
                 log.warning("row_left", row_id=str(row_id), error=type(error).__name__)
-                troubled += 1
+                failed += 1
         behind = batch[-1]
-    if troubled:
-        raise RetryableError(f"{troubled} rows could not be acted on, {done} were")
+    if failed:
+        raise RetryableError(f"{failed} rows could not be acted on, {done} were")
     return done

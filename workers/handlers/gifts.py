@@ -1,9 +1,8 @@
-"""Jobs about gifts: redeem one, redeem what waits for a new user, return what nobody redeemed in time."""
+"""Jobs about gifts: redeem one, redeem those for a new user's address, return those not redeemed in time."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from uuid import UUID
 
 from domain.errors import GiftCancelled, GiftDepleted, GiftExpired
 from domain.operations import gifts
@@ -33,9 +32,9 @@ def redeem(payload: RedeemGift, _job: Job, _parts: WorkerParts) -> Callable[[Sto
 def redeem_pending(
     payload: RedeemPendingGifts, _job: Job, parts: WorkerParts
 ) -> Callable[[Store], PendingGiftsRedeemed]:
-    """Redeem the gifts that waited for a user, each in its own transaction.
+    """Redeem the gifts for a user's address, each in its own transaction.
 
-    A crash between two of them leaves some redeemed; the next start finds those and goes on with the others. The result
+    A crash between two of them leaves some redeemed; the next start skips those and redeems the others. The result
     is read from the redemptions, so it counts all of them.
     """
     user_id = payload.user_id
@@ -52,11 +51,9 @@ def redeem_pending(
 def expire_gifts(_payload: NoPayload, _job: Job, parts: WorkerParts) -> Callable[[Store], Expired]:
     """Return the credits of every gift whose time is over to its creator."""
     now = datetime.now(UTC)
-
-    def act(store: Store, gift_id: UUID) -> bool:
-        return gifts.expire(store, gift_id=gift_id, now=now)
-
     expired = act_on_due(
-        parts, find=lambda reader, behind: gift_rows.due(reader, now=now, behind=behind, most=BATCH), act=act
+        parts,
+        find=lambda reader, behind: gift_rows.due(reader, now=now, behind=behind, most=BATCH),
+        act=lambda store, gift_id: gifts.expire(store, gift_id=gift_id, now=now),
     )
     return lambda _store: Expired(expired=expired)

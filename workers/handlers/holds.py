@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from uuid import UUID
 
 from domain.operations import holds
 from domain.rules.job_kinds import EXPIRE_HOLDS
@@ -19,11 +18,9 @@ from workers.registry import handles
 def expire_holds(_payload: NoPayload, _job: Job, parts: WorkerParts) -> Callable[[Store], Expired]:
     """Give back the credits of every hold whose time is over."""
     now = datetime.now(UTC)
-
-    def act(store: Store, hold_id: UUID) -> bool:
-        return holds.expire(store, hold_id=hold_id, now=now)
-
     expired = act_on_due(
-        parts, find=lambda reader, behind: hold_rows.due(reader, now=now, behind=behind, most=BATCH), act=act
+        parts,
+        find=lambda reader, behind: hold_rows.due(reader, now=now, behind=behind, most=BATCH),
+        act=lambda store, hold_id: holds.expire(store, hold_id=hold_id, now=now),
     )
     return lambda _store: Expired(expired=expired)

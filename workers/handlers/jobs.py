@@ -1,4 +1,4 @@
-"""Jobs about jobs: retry many, slowly, and stop when that does not help; delete old ones."""
+"""Jobs about jobs: retry many, slowly, and stop when too many fail again; delete old ones."""
 
 import time
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from process.parts import WorkerParts
 from workers.registry import handles
 
 STEPS: Final = 5
-"""How many steps of a second a start takes before the job lets others have its thread."""
+"""How many steps, of a second each, one start takes before the job gives its thread to others."""
 
 STEP_S: Final = 1.0
 
 
 @handles(RETRY_ALL)
 def retry_all(payload: RetryJobs, job: Job, parts: WorkerParts) -> Callable[[Store], JobsRetried]:
-    """Retry the jobs the operator meant, at most `RETRIES_PER_SECOND`.
+    """Retry the jobs that match the operator's filter, at most `RETRIES_PER_SECOND`.
 
     Each step is one transaction. A crash between two leaves the jobs of the steps before set to pending and written
     down in `jobs.acts`; the next start goes on with the others.

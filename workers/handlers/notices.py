@@ -1,4 +1,4 @@
-"""Jobs of kind `notify`: telling a user something."""
+"""Jobs of kind `notify`: posting notices to users."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Jobs about purchases: make at Stripe what the buyer will pay, end what nobody pays."""
+"""Jobs about purchases: create at Stripe what the buyer pays, end purchases that nobody pays."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from workers.registry import handles
 
 @handles(PURCHASE)
 def open_payment(payload: OpenPayment, _job: Job, parts: WorkerParts) -> Callable[[Store], PaymentOpened]:
-    """Make the Stripe customer, and a PaymentIntent or, when the buyer gave URLs, a Checkout Session.
+    """Create the Stripe customer, and a PaymentIntent or, when the buyer gave URLs, a Checkout Session.
 
     A crash after a call to Stripe leaves an object there that this database does not know yet; the next attempt asks
     with the same idempotency key and gets the same object.
@@ -29,11 +29,11 @@ def open_payment(payload: OpenPayment, _job: Job, parts: WorkerParts) -> Callabl
     with parts.database.read() as reader:
         purchase = purchase_rows.get(reader, payload.purchase_id)
         customer_id = stripe_rows.customer_of(reader, purchase.user_id)
-    payment = parts.stripe.ensure_payment(purchase, customer_id or _make_customer(purchase, parts))
-    return partial(attach_payment, purchase_id=purchase.id, made=payment)
+    payment = parts.stripe.ensure_payment(purchase, customer_id or _create_customer(purchase, parts))
+    return partial(attach_payment, purchase_id=purchase.id, payment=payment)
 
 
-def _make_customer(purchase: Purchase, parts: WorkerParts) -> str:
+def _create_customer(purchase: Purchase, parts: WorkerParts) -> str:
     customer_id = parts.stripe.ensure_customer(purchase.user_id)
     with parts.database.begin() as store:
         return keep_customer(store, user_id=purchase.user_id, customer_id=customer_id, now=datetime.now(UTC))
@@ -54,9 +54,9 @@ def find_abandoned(_payload: NoPayload, _job: Job, parts: WorkerParts) -> Callab
 
 @handles(CANCEL)
 def cancel_purchase(payload: CancelPurchase, _job: Job, parts: WorkerParts) -> Callable[[Store], Settled]:
-    """End a purchase that nobody paid, at Stripe first; one that is paid or on its way there is left to its events.
+    """End a purchase that nobody paid, at Stripe first; one that is paid or being paid is settled by its events.
 
-    A crash after the call leaves something cancelled at Stripe, which its event tells, and the next attempt sees.
+    A crash after the call leaves an object cancelled at Stripe, which its event reports and the next attempt reads.
     """
     with parts.database.read() as reader:
         purchase = purchase_rows.get(reader, payload.purchase_id)

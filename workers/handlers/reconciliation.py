@@ -1,4 +1,4 @@
-"""Jobs of kinds `reconcile` and `reconcile-objects`: what Stripe lists, compared with what is known here.
+"""Jobs of kinds `reconcile` and `reconcile-objects`: what Stripe lists, compared with what is recorded here.
 
 A listing is a chain of jobs. Each reads pages for some seconds, records what it finds page by page, and ends by
 recording the job that goes on behind its last page. A crash loses at most a place in the list: the job is started
@@ -42,7 +42,7 @@ READING_S: Final = 10.0
 """How long a job goes on to read: with one slow page more it is still within its lease."""
 
 JobsOfPage = Callable[[Reader, Sequence[Document]], Sequence[AnyNewJob]]
-"""Tells which jobs a page asks for."""
+"""Makes the jobs that a page of a list calls for."""
 
 
 @dataclass(kw_only=True)
@@ -74,12 +74,12 @@ def reconcile(payload: ListAtStripe, job: Job, parts: WorkerParts) -> Callable[[
 def reconcile_objects(payload: ListAtStripe, job: Job, parts: WorkerParts) -> Callable[[Store], Listed]:
     """Compare the payments, sessions, refunds and disputes of the last 30 days with the database.
 
-    What differs is looked at once more by a job of its own, which reads the object as it is then: it heals the
-    difference, or ends `failed` for a person where the facts contradict each other.
+    Each object that differs gets a job of its own, which reads the object again: it repairs the difference, or ends
+    `failed` for a person where the facts contradict each other.
     """
 
     def jobs_of(reader: Reader, documents: Sequence[Document]) -> Sequence[AnyNewJob]:
-        return [_look(document) for document in documents if _differs(reader, document, livemode=parts.livemode)]
+        return [_recheck(document) for document in documents if _differs(reader, document, livemode=parts.livemode)]
 
     return _list(payload, job, parts, OBJECTS, since=datetime.now(UTC) - EVENTS_KEPT, jobs_of=jobs_of)
 
@@ -108,7 +108,7 @@ def _list(
             recorded = record_all(store, jobs_of(store, page.documents))
         parts.bell.ring(*recorded)
         _move(listing, page, streams)
-        listing.recorded += [recorded_job.id for recorded_job in recorded]
+        listing.recorded += [new_job.id for new_job in recorded]
     return partial(_end, payload=payload, job=job, listing=listing)
 
 
@@ -154,14 +154,14 @@ def _next(payload: ListAtStripe, job: Job, listing: _Listing, stream: Stream) ->
 
 
 def _differs(reader: Reader, document: Document, *, livemode: bool) -> bool:
-    """Tell whether an object may say something that the database does not know."""
+    """Tell whether an object may differ from the database."""
     if document["object"] in {Stream.INTENTS, Stream.SESSIONS}:
         payment = stripe_facts.payment_shown(document)
         return payment is not None and payment_differs(reader, payment, livemode=livemode)
     return takeback_differs(reader, document["id"], stripe_facts.state_of(document))
 
 
-def _look(document: Document) -> NewJob[StripeObject, Settled]:
+def _recheck(document: Document) -> NewJob[StripeObject, Settled]:
     state = f"{document['status']}:{document.get('payment_status', '')}".rstrip(":")
     payload = StripeObject(stream=document["object"], id=document["id"])
     return NewJob(kind=STRIPE_OBJECT, key=f"stripe-object:{document['id']}:{state}", payload=payload)

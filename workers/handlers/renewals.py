@@ -20,7 +20,7 @@ from workers.registry import handles, handles_together
 from workers.schedule import record_renewals
 
 OWN_SHARE_S: Final = 1.5
-"""How long a `charge-recurring` job renews what it recorded itself: a small one ends within the caller's wait."""
+"""How long a `charge-recurring` job renews by itself: a small one so ends while its caller still waits."""
 
 _PAUSE_S: Final = 0.05
 
@@ -45,7 +45,7 @@ def renew_many(parts: WorkerParts) -> Callable[[Store, Sequence[Job]], Mapping[U
 
 @handles(CHARGE_RECURRING)
 def charge_recurring(_payload: NoPayload, job: Job, parts: WorkerParts) -> Callable[[Store], RecurringCharged]:
-    """Record everything that is due, renew a share of it here, and end when all of it has been tried.
+    """Record everything that is due, renew a share of it here, and end when all of it has been attempted.
 
     A crash leaves the renewals recorded; the other workers do them, and this job looks again when its lease is over.
     """
@@ -57,8 +57,8 @@ def charge_recurring(_payload: NoPayload, job: Job, parts: WorkerParts) -> Calla
             break
         run_jobs(recorded[first : first + most], parts)
     while _has_untried(parts) and time.monotonic() < until:
-        time.sleep(_PAUSE_S)  # other workers are at the rest of it
-    return lambda store: renewals.end_run(store, began_at=job.created_at, now=datetime.now(UTC))
+        time.sleep(_PAUSE_S)  # other workers do the rest
+    return lambda store: renewals.end_charge_recurring(store, began_at=job.created_at, now=datetime.now(UTC))
 
 
 def _has_untried(parts: WorkerParts) -> bool:

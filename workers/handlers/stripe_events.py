@@ -1,7 +1,6 @@
-"""Jobs of kinds `stripe` and `stripe-object`: a stored event, or an object of Stripe's, read for the facts it tells.
+"""Jobs of kinds `stripe` and `stripe-object`: a stored event, or an object of Stripe's, read for its facts.
 
-Whatever is asked of Stripe here only reads; a crash at any point leaves nothing behind, and the next attempt reads
-again.
+Calls to Stripe here only read; a crash at any point leaves nothing behind, and the next attempt reads again.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,24 +31,24 @@ Fact = PaymentFact | TakebackFact
 
 @handles(STRIPE_EVENT)
 def settle_event(payload: StripeEvent, _job: Job, parts: WorkerParts) -> Callable[[Store], Settled]:
-    """Let the event's facts change their purchase. Events of other objects and types are done as they are."""
+    """Change a purchase by the facts of an event. Events of other objects and types change nothing."""
     facts = facts_of(payload.event, parts)
     return partial(settle, facts=facts, livemode=parts.livemode, now=datetime.now(UTC))
 
 
 @handles(STRIPE_OBJECT)
 def settle_object(payload: StripeObject, _job: Job, parts: WorkerParts) -> Callable[[Store], Settled]:
-    """Let an object of Stripe's, as it is now, change its purchase, as the event that was never made would have.
+    """Change a purchase by an object of Stripe's as it is now, as the missing event would have.
 
     Raises:
-        Parked: Stripe does not have the money of a purchase that was credited.
+        Parked: a purchase was credited, and is not paid at Stripe.
     """
-    shown = parts.stripe_reader.fetch(Stream(payload.stream), payload.id)
-    return partial(_settle_shown, facts=facts_shown(shown, parts), livemode=parts.livemode, now=datetime.now(UTC))
+    document = parts.stripe_reader.fetch(Stream(payload.stream), payload.id)
+    return partial(_settle_shown, facts=facts_shown(document, parts), livemode=parts.livemode, now=datetime.now(UTC))
 
 
 def settle(store: Store, *, facts: Sequence[Fact], livemode: bool, now: datetime) -> Settled:
-    """Let facts change their purchases, in the transaction that ends the job."""
+    """Change purchases by facts, in the transaction that ends the job."""
     results = [_settle_one(store, fact, livemode=livemode, now=now) for fact in facts]
     match results:
         case []:
@@ -61,22 +60,22 @@ def settle(store: Store, *, facts: Sequence[Fact], livemode: bool, now: datetime
 
 
 def facts_of(event: Document, parts: WorkerParts) -> list[Fact]:
-    """Read the facts an event tells about our purchases; none if it is about something else."""
+    """Read the facts of an event about our purchases; none if it is about something else."""
     event_type, document = event["type"], event["data"]["object"]
     if event_type == stripe_facts.CHARGE_REFUNDED:
         return _refunds_of_charge(document, parts, livemode=event["livemode"])
     if event_type in stripe_facts.TAKEBACK_EVENTS:
         return _takebacks([document], _purchase_behind(document, parts), livemode=event["livemode"])
-    payment = stripe_facts.payment_told(event)
+    payment = stripe_facts.payment_in_event(event)
     return [payment] if payment else []
 
 
 def facts_shown(document: Document, parts: WorkerParts) -> list[Fact]:
-    """Read the facts an object shows as it is now."""
+    """Read the facts of an object as it is now."""
     if document["object"] in {Stream.INTENTS, Stream.SESSIONS}:
         payment = stripe_facts.payment_shown(document)
         return [payment] if payment else []
-    # A refund does not say its mode; what our key lists is of its mode.
+    # A refund has no mode of its own; the objects that our key lists are of the key's mode.
     livemode = bool(document.get("livemode", parts.livemode))
     return _takebacks([document], _purchase_behind(document, parts), livemode=livemode)
 
@@ -97,7 +96,7 @@ def _settle_shown(store: Store, *, facts: Sequence[Fact], livemode: bool, now: d
 
 
 def _refunds_of_charge(charge: Document, parts: WorkerParts, *, livemode: bool) -> list[Fact]:
-    """A charge tells only how much of it was refunded: its refunds are asked for, each a fact of its own."""
+    """Read the refunds of a charge, each as a fact: the charge itself holds only their sum."""
     payment_intent_id = stripe_facts.payment_intent_of(charge)
     purchase_id = _purchase_behind(charge, parts)
     if payment_intent_id is None or purchase_id is None:
@@ -112,13 +111,13 @@ def _takebacks(documents: Sequence[Document], purchase_id: UUID | None, *, livem
 
 
 def _purchase_behind(document: Document, parts: WorkerParts) -> UUID | None:
-    """Find the purchase of a refund, dispute, warning or charge; nothing if its payment is not ours.
+    """Find the purchase of a refund, dispute, warning or charge; `None` if its payment is not ours.
 
-    The PaymentIntent of a Checkout is not known here before it is paid, so Stripe is asked where we do not know.
+    The PaymentIntent of a Checkout is not recorded here before it is paid, so an unknown one is read from Stripe.
     """
     payment_intent_id = stripe_facts.payment_intent_of(document)
     if payment_intent_id is None:
         return None
     with parts.database.read() as reader:
-        known = purchase_rows.of_payment(reader, payment_intent_id)
-    return known or stripe_facts.purchase_of(parts.stripe_reader.fetch(Stream.INTENTS, payment_intent_id))
+        purchase_id = purchase_rows.of_payment(reader, payment_intent_id)
+    return purchase_id or stripe_facts.purchase_of(parts.stripe_reader.fetch(Stream.INTENTS, payment_intent_id))

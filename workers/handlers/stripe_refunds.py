@@ -13,7 +13,7 @@ from workers.registry import handles
 
 @handles(REFUND)
 def refund_purchase(payload: RefundPurchase, _job: Job, parts: WorkerParts) -> Callable[[Store], RefundOpened]:
-    """Ask Stripe for a refund. The credits go back when Stripe tells of it, as for a refund of any other origin.
+    """Ask Stripe for a refund. The credits are taken back when Stripe reports it, as for a refund from anywhere else.
 
     A crash after the call leaves a refund whose event does the rest; the next attempt finds the same refund by its key.
     """

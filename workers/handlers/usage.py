@@ -1,4 +1,4 @@
-"""Jobs of kind `roll-up-usage`: count what the ledger says was spent, per user, app and UTC day."""
+"""Jobs of kind `roll-up-usage`: count what was spent by the ledger, per user, app and UTC day."""
 
 import time
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from domain.units import UserId
 from process.parts import WorkerParts
 from workers.registry import handles
 
-RUN_S: Final = 20.0
-"""How long one run goes on; less than a job's lease. What is left is found by the next run."""
+WORK_S: Final = 20.0
+"""How long one job goes on; less than its lease. The next job finds what is left."""
 
 
 @handles(ROLL_UP_USAGE)
@@ -22,7 +22,7 @@ def roll_up_usage(_payload: NoPayload, _job: Job, parts: WorkerParts) -> Callabl
     """Count the users whose ledger has grown, a batch in a transaction."""
     batches = 0
     after: UserId | None = UserId("")
-    until = time.monotonic() + RUN_S
+    until = time.monotonic() + WORK_S
     while after is not None and time.monotonic() < until:
         with parts.database.begin() as store:
             after = count_usage(store, after=after)

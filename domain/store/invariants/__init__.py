@@ -43,12 +43,12 @@ def audit(reader: Reader) -> list[Finding]:
 
 
 def check(reader: Reader, invariant: Invariant) -> Finding | None:
-    """Run one invariant; nothing if it holds."""
-    counted = text(
+    """Run one invariant; returns `None` if it holds."""
+    query = text(
         f"WITH offender (name) AS ({invariant.sql}) "
         f"SELECT (SELECT count(*) FROM offender), ARRAY(SELECT name FROM offender LIMIT {EXAMPLES_MAX})"
     )
-    count, examples = reader.run(counted).one()
+    count, examples = reader.run(query).one()
     if not count:
         return None
     return Finding(invariant=invariant.name, says=invariant.says, count=count, examples=tuple(examples))

@@ -9,7 +9,7 @@ class Invariant:
 
     Attributes:
         name: Stable, snake_case: the label of the metric.
-        says: What is true when the query returns nothing.
+        says: What is true when the query returns no rows.
         sql: Returns one text column, naming an offender a row.
     """
 
