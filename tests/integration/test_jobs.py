@@ -19,8 +19,9 @@ from domain.rules.sync import Interval
 from domain.store import Database, Store, balances, job_search
 from domain.store import jobs as job_rows
 from domain.units import UserId
-from tests.conftest import NOW
-from tests.workshop import worker
+from tests.support.jobs import started
+from tests.support.times import NOW
+from tests.support.worker import worker
 from workers.jobs import run_job
 
 NOTHING: Final = NoPayload()
@@ -31,13 +32,6 @@ def recorded(
 ) -> Job:
     with database.begin() as store:
         return jobs.record(store, NewJob(kind=kind, key=key, concerns=UserId("anna"), payload=payload, **facts)).job
-
-
-def started(database: Database, job: Job) -> Job:
-    with database.begin() as store:
-        found = jobs.start(store, job.id, token=new_id())
-    assert found is not None
-    return found
 
 
 def now(database: Database, job: Job) -> Job:
@@ -132,7 +126,7 @@ def test_a_refusal_ends_a_job_rejected_with_its_facts(database: Database) -> Non
     }
 
 
-def test_a_failed_try_is_written_down_and_rests_before_the_next(database: Database) -> None:
+def test_a_failed_attempt_is_recorded_and_the_job_rests_before_the_next(database: Database) -> None:
     job = started(database, recorded(database))
 
     with database.begin() as store:
@@ -140,8 +134,8 @@ def test_a_failed_try_is_written_down_and_rests_before_the_next(database: Databa
 
     with database.begin() as store:
         assert jobs.start(store, job.id, token=new_id()) is None
-        tries = store.run(text("SELECT error_class, message, worker FROM jobs.attempts")).all()
-    assert tries == [("TimeoutError", "slow", "here:1")]
+        attempts = store.run(text("SELECT error_class, message, worker FROM jobs.attempts")).all()
+    assert attempts == [("TimeoutError", "slow", "here:1")]
     assert (now(database, job).state, now(database, job).attempts) == (JobState.PENDING, 1)
 
 
@@ -303,10 +297,10 @@ def test_a_job_stored_under_an_earlier_name_of_its_kind_is_found_and_done(databa
     run_sql(database, "UPDATE jobs.jobs SET kind = 'charge_recurring'")
 
     with database.read() as reader:
-        found = job_search.find(reader, JobFilter(kind=CHARGE_RECURRING.name), limit=10)
+        matches = job_search.find(reader, JobFilter(kind=CHARGE_RECURRING.name), limit=10)
     run_job(job.id, worker(database))
 
-    assert [match.job.id for match in found] == [job.id]
+    assert [match.job.id for match in matches] == [job.id]
     done = now(database, job)
     assert (done.kind, done.state) == (CHARGE_RECURRING, JobState.DONE)
     assert CHARGE_RECURRING.read_result(done).total == 0

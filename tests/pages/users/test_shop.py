@@ -8,8 +8,8 @@ import pytest
 import stripe
 from playwright.sync_api import Page, Route, expect
 
-from tests.acceptance.conftest import Service
-from tests.pages.users.conftest import give, sign_in
+from tests.support.browser import sign_in
+from tests.support.service import Service
 
 SMALL = "Buy 100 credits for €1.00"
 LEFT_TO_STRIPE = re.compile("/c/pay/")
@@ -150,7 +150,7 @@ def test_somebody_elses_purchase_is_unknown(page: Page, service: Service, user: 
 
 
 def test_the_history_has_a_running_balance_and_goes_on(page: Page, service: Service, user: str) -> None:
-    give(service, user, 1_000)
+    service.grant(user, 1_000)
     for amount in range(1, 31):
         spend(service, user, amount, "draw" if amount % 2 else "chat")
     page.goto("/credits")
@@ -168,7 +168,7 @@ def test_the_history_has_a_running_balance_and_goes_on(page: Page, service: Serv
 
 
 def test_the_history_is_filtered_by_kind_app_and_days(page: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     spend(service, user, 5, "draw")
     spend(service, user, 7, "chat")
     page.goto("/credits")
@@ -190,7 +190,7 @@ def test_the_history_is_filtered_by_kind_app_and_days(page: Page, service: Servi
 
 
 def test_the_chart_tells_what_was_spent_in_which_app(page: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     for amount, app in ((5, "draw"), (40, "chat"), (5, "draw")):
         spend(service, user, amount, app)
     page.goto("/credits")
