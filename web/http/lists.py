@@ -11,6 +11,7 @@ from uuid import UUID
 from flask import g, request
 
 from domain.store import Reader
+from domain.store.paging import Position
 from domain.units import UserId
 from web.http.answer import Answer
 from web.http.models import ListQuery
@@ -19,9 +20,6 @@ from web.http.problems import BadRequest
 
 Row = TypeVar("Row")
 ReadRow_co = TypeVar("ReadRow_co", covariant=True)
-
-Position = tuple[datetime, UUID]
-"""Where a list in order of time is continued: time and id of its last row."""
 
 
 class ReadRows(Protocol[ReadRow_co]):
