@@ -13,7 +13,6 @@ FILE_LINES_MAX: Final = 300
 FUNCTION_LINES_MAX: Final = 40
 TEST_FILE_LINES_MAX: Final = 400
 LONG_TEST_FILES: Final = {
-    "tests/http/test_purchases_api.py": "starting, awaiting and following a purchase of one package on sale",
     "tests/http/test_authentication.py": "one table of tokens and keys, each refused for its own reason",
     "tests/http/test_hostile_input.py": "one table of inputs, posted to every route that takes a body",
 }
