@@ -147,7 +147,7 @@ def test_a_due_period_that_is_not_covered_pauses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "period", "reason"),
+    ("subscription", "period", "reason"),
     [
         (None, PERIOD, Reason.SUPERSEDED),
         (subscription(), Period(activation=7, number=1), Reason.SUPERSEDED),
