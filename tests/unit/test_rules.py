@@ -162,11 +162,11 @@ REQUESTS = st.tuples(ROUTES, USERS, VISIBLE)
 
 @given(REQUESTS, REQUESTS)
 def test_job_keys_are_the_same_only_for_the_same_user_route_and_key(
-    one: tuple[str, str, str], other: tuple[str, str, str]
+    first: tuple[str, str, str], second: tuple[str, str, str]
 ) -> None:
-    keys = [key(route, value).job_key(UserId(user)) for route, user, value in (one, other)]
+    keys = [key(route, value).job_key(UserId(user)) for route, user, value in (first, second)]
 
-    assert (keys[0] == keys[1]) == (one == other)
+    assert (keys[0] == keys[1]) == (first == second)
 
 
 @given(ROUTES, VISIBLE, ROUTES, VISIBLE)
