@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 DEFAULT_PORT = 3061
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class BadSettings(ValueError):
@@ -91,7 +92,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     sync_url, port = variables.optional("MANA_SYNC_URL"), variables.optional("PORT", str(DEFAULT_PORT))
     settings = Settings(
         database_url=_sqlalchemy_url(variables.required("DATABASE_URL"), variables.problems),
-        redis_url=variables.required("REDIS_URL"),
+        redis_url=_redis_url(variables),
         auth_url=variables.required("MANA_AUTH_URL").rstrip("/"),
         service_keys=_service_keys(variables),
         base_url=variables.optional("BASE_URL", f"http://localhost:{port}").rstrip("/"),
@@ -123,7 +124,10 @@ def database_url() -> str:
 
 def redis_url() -> str | None:
     """Read only `REDIS_URL`; `None` if it is not set. Commands can do without."""
-    return os.environ.get("REDIS_URL", "").strip() or None
+    url = os.environ.get("REDIS_URL", "").strip()
+    if url and not url.startswith(REDIS_SCHEMES):
+        sys.exit("mana-credits cannot start: REDIS_URL must start with redis://, rediss:// or unix://")
+    return url or None
 
 
 class _Variables:
@@ -184,6 +188,13 @@ def _notify_url(variables: _Variables) -> str | None:
     url = variables.optional("MANA_NOTIFY_URL").rstrip("/") or None
     if url and not url.startswith(("http://", "https://")):
         variables.problems.append("MANA_NOTIFY_URL must start with http:// or https://")
+    return url
+
+
+def _redis_url(variables: _Variables) -> str:
+    url = variables.required("REDIS_URL")
+    if url and not url.startswith(REDIS_SCHEMES):
+        variables.problems.append("REDIS_URL must start with redis://, rediss:// or unix://")
     return url
 
 

@@ -8,7 +8,7 @@ import click
 
 from domain.operations.reconciliation import EVENTS_KEPT
 from domain.rules.acts import WHY_MAX
-from domain.rules.job_kinds import KINDS
+from domain.rules.job_kinds import KINDS, kind_named
 from domain.rules.job_search import age_s
 from domain.rules.jobs import JobState
 from domain.units import USER_ID_MAX
@@ -71,6 +71,14 @@ class UserIdText(click.ParamType[str]):
         return str(value)
 
 
+class KindChoice(click.Choice[str]):
+    """A kind of job; earlier spellings are read too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the name of a kind, or refuse it."""
+        return super().convert(kind_named(str(value)).name, param, ctx)
+
+
 def _is_text(value: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
@@ -81,7 +89,7 @@ why_option: Final = click.option("--why", default="", type=str, help="Why; it is
 
 _JOB_FILTERS: Final = (
     click.option("--state", type=click.Choice([state.value for state in JobState]), help="State of the jobs."),
-    click.option("--kind", type=click.Choice(list(KINDS)), help="Kind of the jobs."),
+    click.option("--kind", type=KindChoice(list(KINDS)), help="Kind of the jobs."),
     click.option("--user", "user_id", help="User id."),
     click.option("--error", help="Class of the last error, or code of the problem."),
     click.option("--older-than", "older_than_s", type=Age(), help="Recorded longer ago than this: 30s, 15m, 2h, 3d."),

@@ -3,10 +3,11 @@
 import csv
 import json
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ from domain.rules.purchases import StripeObjects
 from domain.rules.stripe_refunds import Takeback, TakebackFact, TakebackKind, TakebackState
 from domain.store import Database, invariants, ledger
 from domain.units import EuroCents
-from ops import following
+from ops import cli, following
 from ops.cli import main
 from settings import Settings
 from tests.support.credits import give, use_of
@@ -330,6 +331,34 @@ def test_check_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert result.exit_code == 1
     assert "MANA_SERVICE_KEY is missing or empty" in result.output
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["dev"], ["demo", "--help"], ["token", "anna", "--role", "admin"]])
+def test_commands_for_developers_say_what_they_need_where_they_are_not_installed(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "CHECKOUT", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "local.commands", None)
+
+    result = call(*words)
+
+    assert "Traceback" not in result.output
+    if words and words[0] != "--help":
+        assert "works in a checkout" in result.output.lower()
+    else:
+        assert "audit" in result.output
+        assert "dev" in result.output
+
+
+@pytest.mark.usefixtures("only_database_url")
+def test_an_odd_address_of_redis_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "nonsense")
+
+    result = call("refund", str(uuid4()))
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "REDIS_URL must start with redis://" in result.output
 
 
 @pytest.fixture
