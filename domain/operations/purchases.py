@@ -28,7 +28,7 @@ from domain.rules.purchases import (
 from domain.rules.stripe_refunds import STRIPE_APP
 from domain.store import Store, ledger
 from domain.store import packages as package_rows
-from domain.store import purchases as rows
+from domain.store import purchases as purchase_rows
 from domain.units import UserId
 
 
@@ -69,14 +69,14 @@ def start_purchase(
         if package is None or not package.active:
             raise NotFound("Package")  # rolls the job back too; a repeated key never comes here
         own_redirects = redirects.of(purchase_id) if redirects else None
-        rows.add(store, purchase_id, user_id=user_id, package=package, redirects=own_redirects, now=now)
+        purchase_rows.add(store, purchase_id, user_id=user_id, package=package, redirects=own_redirects, now=now)
     return PurchaseStarted(purchase_id=recorded.payload.purchase_id, recorded=recorded)
 
 
 def attach_payment(store: Store, *, purchase_id: UUID, payment: StripeObjects) -> PaymentOpened:
     """Write down what was created at Stripe for a purchase, and return what the buyer needs to pay."""
-    rows.attach(store, purchase_id, payment)
-    purchase = rows.get(store, purchase_id)
+    purchase_rows.attach(store, purchase_id, payment)
+    purchase = purchase_rows.get(store, purchase_id)
     return PaymentOpened(
         purchase_id=purchase.id,
         client_secret=payment.client_secret,
@@ -98,13 +98,13 @@ def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: d
     Raises:
         Parked: the purchase is unknown, or the payment is not the one it waits for.
     """
-    purchase = rows.lock(store, payment.purchase_id)
+    purchase = purchase_rows.lock(store, payment.purchase_id)
     if purchase is None:
         raise Parked(f"Stripe knows a payment for purchase {payment.purchase_id}, which is not in this database")
     check_payment(purchase, payment, livemode=livemode)
     status = next_status(purchase.status, payment.outcome)
     if status is not purchase.status:
-        rows.set_status(store, purchase, status, payment_intent_id=payment.payment_intent_id, now=now)
+        purchase_rows.set_status(store, purchase, status, payment_intent_id=payment.payment_intent_id, now=now)
     if payment.outcome is not PaymentOutcome.SUCCEEDED:
         return Settled(purchase_id=purchase.id, status=status)
     credited = ledger.append(store, _credit(purchase, payment), now=now)
@@ -120,13 +120,13 @@ def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: d
 
 def cancel_unpaid(store: Store, *, purchase_id: UUID, now: datetime) -> Settled:
     """Cancel a purchase for which nothing was created at Stripe. If it is paid after all, it still completes."""
-    purchase = rows.lock(store, purchase_id)
+    purchase = purchase_rows.lock(store, purchase_id)
     if purchase is None:
         raise NotFound("Purchase")
     status = purchase.status
     if needs_payment(purchase):
         status = next_status(status, PaymentOutcome.CANCELLED)
-        rows.set_status(store, purchase, status, payment_intent_id=None, now=now)
+        purchase_rows.set_status(store, purchase, status, payment_intent_id=None, now=now)
     return Settled(purchase_id=purchase_id, status=status)
 
 

@@ -14,7 +14,7 @@ from domain.rules.job_search import DIFFERENT, Attempt, Cause, FoundJob, JobFilt
 from domain.rules.jobs import Job, JobState
 from domain.rules.ledger import Transaction
 from domain.store import acts, ledger
-from domain.store import jobs as rows
+from domain.store import jobs as job_rows
 from domain.store.database import Reader
 
 CAUSES_MAX: Final = 100
@@ -185,7 +185,7 @@ def where(filters: JobFilter, further: Sequence[str] = ()) -> str:
 
 
 def _found(row: Row[Any]) -> FoundJob:
-    return FoundJob(job=rows.job_of(row), error=row.error, message=row.message)
+    return FoundJob(job=job_rows.job_of(row), error=row.error, message=row.message)
 
 
 def _cause(row: Row[Any]) -> Cause:

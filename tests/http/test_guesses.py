@@ -1,10 +1,8 @@
 """Guessing gift codes is slowed down."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import pytest
 import redis
 from flask.testing import FlaskClient
 
@@ -50,12 +48,6 @@ def test_the_addresses_of_one_ipv6_customer_are_one(client: FlaskClient, databas
 
     assert statuses == [404] * 30 + [429]
     assert database is not None
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
-        yield server
 
 
 def test_processes_count_guesses_together_and_a_redis_that_refuses_writes_opens_nothing(
