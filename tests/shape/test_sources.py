@@ -24,7 +24,7 @@ READS_THE_ENVIRONMENT: Final = {
 }
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, "settings.py", "migrations"])
 def test_no_file_is_long(package: str) -> None:
     long = {
         name_of(path): lines
@@ -45,7 +45,7 @@ def test_no_file_of_the_tests_is_long() -> None:
     assert long == set(LONG_TEST_FILES)
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, "settings.py", "migrations", "tests"])
 def test_no_function_is_long(package: str) -> None:
     long = {
         f"{name_of(path)}:{function.name}": lines
