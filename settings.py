@@ -121,6 +121,15 @@ def database_url() -> str:
     return url
 
 
+def port() -> int:
+    """Read only `PORT`: where the web server listens."""
+    variables = _Variables(os.environ)
+    number = variables.whole_number("PORT", str(DEFAULT_PORT), most=65_535)
+    if variables.problems:
+        sys.exit(f"mana-credits cannot start: {variables.problems[0]}")
+    return number
+
+
 def redis_url() -> str | None:
     """Read only `REDIS_URL`; `None` if it is not set. Commands can do without."""
     return os.environ.get("REDIS_URL", "").strip() or None

@@ -16,6 +16,7 @@ from domain.store import UnfitDatabase
 from gateways.bell import Bell
 from ops.command import print_json
 from ops.options import json_option
+from process.connections import LOW, room
 from process.parts import stripe_client, web_parts
 from settings import BadSettings, Settings, read
 
@@ -36,7 +37,7 @@ class Line:
 @click.command()
 @json_option
 def check(*, as_json: bool) -> None:
-    """Check settings, database, migrations, Redis, Stripe and JWKS, one line each. Exits 1 if one is not well."""
+    """Check settings, database, Redis, Stripe, JWKS and limits, one line each. Exits 1 if one is not well."""
     try:
         settings = read()
     except BadSettings as error:
@@ -112,9 +113,18 @@ def _check_jwks(settings: Settings) -> list[Line]:
     return [_well("jwks", f"{len(usable)} usable keys")]
 
 
+def _check_connections(_settings: Settings) -> list[Line]:
+    connections = room()
+    if connections < LOW:
+        todo = "raise the limit of open files (`ulimit -n`, systemd: LimitNOFILE) to 4100 for the web processes"
+        return [_failed("files", f"allow only {connections} connections to a web process", todo)]
+    return [_well("files", f"allow {connections} connections to a web process")]
+
+
 CHECKS: Final[tuple[Callable[[Settings], list[Line]], ...]] = (
     _check_database,
     _check_redis,
     _check_stripe,
     _check_jwks,
+    _check_connections,
 )

@@ -1,4 +1,4 @@
-"""The Flask application: `granian --interface wsgi --factory web.app:create_app`."""
+"""The Flask application. `web.server` serves it."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ from domain.units import USER_ID_MAX
 from process.parts import WebParts, web_parts
 from telemetry.logs import configure_logging
 from web import admins, console, pages, public, services, stripe, users
-from web.http import gift_guesses, problems, requests
+from web.http import gift_guesses, intake, problems, requests
 from web.http.api import Api
 from web.http.jwks import IssuerKeys
 from web.http.parts import EXTENSION, Parts, statement
@@ -22,7 +22,6 @@ from web.http.turns import Turns
 from web.http.waiting_room import WaitingRoom
 from web.openapi import build
 
-BODY_BYTES_MAX: Final = 64 * 1024
 APIS: Final[tuple[Api, ...]] = (
     *public.APIS,
     *pages.APIS,
@@ -64,12 +63,13 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     configure_logging()
     settings = settings or environment.load()
     app = Flask("web", static_folder="static", template_folder="templates")
-    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
+    app.config["MAX_CONTENT_LENGTH"] = intake.BODY_BYTES_MAX
     app.url_map.converters["user_id"] = UserIdConverter
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = _parts(web_parts(settings))
     requests.install(app)
+    intake.install(app)
     problems.install(app)
     for api in APIS:
         app.register_blueprint(api)

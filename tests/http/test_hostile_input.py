@@ -3,7 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -22,7 +22,6 @@ from tests.support.issuer import Issuer
 from tests.support.purchases import offer
 from tests.support.web_server import Server
 from web.app import create_app
-from web.http import body
 
 REFUSED: Final = (400, 401, 404, 413, 415, 422)
 
@@ -561,17 +560,3 @@ def test_numbers_that_the_database_writes_out_count_as_long_as_they_are(api: Api
 
     problem_of(api.user().post("/credits/use", use | {"metadata": {str(n): 1e300 for n in range(20)}}), 400)
     problem_of(api.user().post("/credits/use", use | {"metadata": {"n": [1e300, {"m": 1.5}]}}), 402)
-
-
-def test_bodies_that_do_not_come_keep_nobody_from_reading(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "READING_WAIT_S", 0.01)
-    with ExitStack() as slow:
-        for _ in range(body.READING_MAX):
-            slow.enter_context(body._reading)  # noqa: SLF001 - as a client holds one that sends nothing
-
-        refused = api.user().post("/credits/use", {"amount": 1, "appId": "chat", "description": "x"})
-        answered = api.user().get("/credits/balance")
-
-    problem_of(refused, 503, "busy")
-    assert answered.status_code == 200
-    problem_of(api.user().post("/credits/use", {"amount": 1, "appId": "chat", "description": "x"}), 402)

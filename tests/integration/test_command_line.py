@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -319,8 +321,25 @@ def test_check_tells_what_is_there_and_what_to_do() -> None:
 
     lines = {line["name"]: line for line in json.loads(result.stdout)}
     assert result.exit_code == 1
-    assert {name for name, line in lines.items() if line["is_well"]} == {"settings", "database", "migrations", "jwks"}
+    assert {name for name, line in lines.items() if line["is_well"]} == {
+        "settings",
+        "database",
+        "migrations",
+        "jwks",
+        "files",
+    }
     assert all(lines[name]["todo"] for name in ("redis", "stripe"))
+
+
+def test_check_tells_of_a_low_limit_of_open_files() -> None:
+    command = f"ulimit -n 300 && exec {Path(sys.executable).parent}/mana-credits check --json"
+
+    checked = subprocess.run(["/bin/bash", "-c", command], capture_output=True, text=True, check=False)
+
+    (line,) = [line for line in json.loads(checked.stdout) if line["name"] == "files"]
+    assert not line["is_well"]
+    assert "200 connections" in line["found"]
+    assert "ulimit" in line["todo"]
 
 
 def test_check_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,26 +1,17 @@
 """Reading a JSON body: strictly, within bounds, without repeated members, NaN and other traps of JSON."""
 
 import json
-import threading
 from typing import Any, Final, NoReturn, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
-from domain.errors import Busy
 from web.http.problems import BadRequest
 
 T = TypeVar("T", bound=BaseModel)
 
-READING_MAX: Final = 16
-"""How many threads of this process may read bodies: half of them. Clients that send slowly can occupy these, but not
-those that serve requests without a body."""
-
-READING_WAIT_S: Final = 0.5
-
 _ESCAPE: Final = b"\\u"
-_reading: Final = threading.BoundedSemaphore(READING_MAX)
 
 
 def read_body(model: type[T], *, optional: bool = False) -> T:
@@ -33,7 +24,7 @@ def read_body(model: type[T], *, optional: bool = False) -> T:
         UnsupportedMediaType: a body that is not declared as JSON.
         BadRequest: a body that is not JSON, or not the model's.
     """
-    raw = read_raw()
+    raw = request.get_data(cache=False)
     if optional and not raw:
         raw = b"{}"
     elif request.mimetype != "application/json" or _is_encoded():
@@ -43,25 +34,6 @@ def read_body(model: type[T], *, optional: bool = False) -> T:
         return model.model_validate_json(raw, by_alias=True, by_name=False)
     except ValidationError as error:
         raise invalid(error, "body") from None
-
-
-def read_raw() -> bytes:
-    """Read the request's body as it was sent.
-
-    Raises:
-        RequestEntityTooLarge: it is larger than this request allows.
-        Busy: too many other bodies are being read.
-    """
-    if not _reading.acquire(timeout=READING_WAIT_S):
-        raise Busy("too many bodies are being sent")
-    try:
-        raw = request.get_data(cache=False)
-    finally:
-        _reading.release()
-    # A body sent in chunks has no length in advance; werkzeug cuts it at the bound and does not refuse it.
-    if request.content_length is None and len(raw) == request.max_content_length:
-        raise RequestEntityTooLarge
-    return raw
 
 
 def _is_encoded() -> bool:

@@ -128,6 +128,7 @@ _KINDS: Final = {
     403: (Forbidden.code, Forbidden.title),
     404: (NotFound.code, NotFound.title),
     405: ("method_not_allowed", "Method not allowed"),
+    408: ("request_timeout", "Request timeout"),
     413: ("body_too_large", "Body too large"),
     415: ("unsupported_media_type", "Unsupported media type"),
     429: (TooManyRequests.code, TooManyRequests.title),

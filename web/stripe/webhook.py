@@ -13,7 +13,8 @@ from domain.operations.jobs import record
 from domain.rules.stripe_events import event_job
 from web.http import auth
 from web.http.api import Api
-from web.http.body import read_raw, refuse_traps
+from web.http.body import refuse_traps
+from web.http.intake import WEBHOOK_BYTES_MAX
 from web.http.models import Model
 from web.http.parts import current_parts
 from web.http.problems import BadRequest, problem
@@ -21,8 +22,6 @@ from web.http.requests import request_id
 
 TOLERANCE_S: Final = 300
 """How far in the past or in the future the time of a signature may be."""
-
-BODY_BYTES_MAX: Final = 256 * 1024
 
 api = Api("stripe_webhook", auth.stripe_signature)
 
@@ -47,9 +46,8 @@ class Event(Model):
 @api.operation("POST", "/webhooks/stripe", answers=Received)
 def receive_stripe_event() -> Received | Response:
     """Receive an event from Stripe. It is stored before the answer; a repeated event is stored once."""
-    # Stripe's events are larger than any body of our own clients.
-    request.max_content_length = BODY_BYTES_MAX
-    raw = read_raw()
+    request.max_content_length = WEBHOOK_BYTES_MAX
+    raw = request.get_data(cache=False)
     refusal = _refusal(raw, request.headers.get("Stripe-Signature", ""))
     if refusal:
         return problem(400, "invalid_signature", "Invalid webhook", refusal, error="Invalid webhook")
