@@ -17,8 +17,8 @@ from domain.rules.jobs import Job
 from domain.store import Database
 from domain.units import UserId
 from tests.support.credits import give
-from tests.support.database import rows
 from tests.support.http import JSON, Api, problem_of, written
+from tests.support.plain_sql import rows
 from tests.support.purchases import offer
 from tests.support.service import PATIENCE_S, eventually
 from tests.support.threads import at_once
