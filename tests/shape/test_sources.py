@@ -18,6 +18,7 @@ LONG_TEST_FILES: Final = {
 }
 READS_THE_ENVIRONMENT: Final = {
     "telemetry/metrics.py": "prometheus_client's own switch for several processes",
+    "web/http/intake.py": "WSGI's environment of a request, not the process's",
     "process/supervise.py": "hands our environment on to the program it runs",
 }
 
