@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run test test-pages screenshots chromium check lint types-pages types shape bench migrate lock openapi clients
+.PHONY: help setup run test test-pages screenshots chromium check lint types-pages types shape bench attack migrate lock openapi clients
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ shape: setup ## who may import whom
 
 bench: setup ## measure beside pgbench, print the tables, write them into docs/performance.md
 	python -m bench --write
+
+attack: setup ## hostile clients and sick neighbours against a stack of its own, on this machine only
+	python -m tests.attacks
 
 migrate: setup ## bring the database of DATABASE_URL up to date
 	alembic upgrade head
