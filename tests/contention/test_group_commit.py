@@ -15,7 +15,6 @@ from domain.store import Database, ledger
 from domain.store.group_commit import PATIENCE_S, GroupCommit
 from domain.units import Credits, UserId
 from tests.support.credits import give, use_key, use_of
-from tests.support.database import sqlalchemy_url
 from tests.support.threads import at_once
 from tests.support.times import NOW
 
@@ -24,7 +23,7 @@ THREADS = 32
 
 @pytest.fixture
 def group(database: Database, database_url: str) -> Iterator[GroupCommit]:
-    group_commit = GroupCommit(sqlalchemy_url(database_url), alone=lambda _: database.single())
+    group_commit = GroupCommit(database_url, alone=lambda _: database.single())
     yield group_commit
     group_commit.close()
 
@@ -127,7 +126,7 @@ def test_first_uses_of_new_users_are_refused_and_first_refunds_are_written(
 def test_two_processes_that_write_the_same_users_do_not_block_each_other(
     group: GroupCommit, database: Database, database_url: str
 ) -> None:
-    other = GroupCommit(sqlalchemy_url(database_url), alone=lambda _: database.single())
+    other = GroupCommit(database_url, alone=lambda _: database.single())
     for number in range(8):
         give(database, f"user-{number}", 1_000)
 
