@@ -180,7 +180,7 @@ class Database:
                 try:
                     yield connection
                 except (exc.DBAPIError, psycopg.Error) as error:
-                    self._distrust(session, _sqlstate(error))
+                    self._distrust(connection, session, _sqlstate(error))
                     raise
         except exc.TimeoutError as error:  # the pool's
             raise Busy("no database connection came free in time") from error
@@ -191,11 +191,11 @@ class Database:
         except (exc.DBAPIError, psycopg.Error) as error:
             raise _refusal(error) from error
 
-    def _distrust(self, session: Session, sqlstate: str) -> None:
+    def _distrust(self, connection: Connection, session: Session, sqlstate: str) -> None:
         """Close a session that may fail for ever; if the server is the reason, have all others replaced as well."""
         is_of_the_server = session.closed or sqlstate.startswith(_OF_THE_SERVER)
         if is_of_the_server or sqlstate.startswith(_OF_THE_SESSION):
-            session.close()
+            connection.invalidate()  # closes the session; else SQLAlchemy would try to roll back
         now = time.monotonic()
         if is_of_the_server and now - self._distrusted_at > _DISTRUST_EVERY_S:
             self._distrusted_at = now

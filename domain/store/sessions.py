@@ -209,9 +209,7 @@ def _look(session: Session, role: str | None) -> bool:
     if encoding != "UTF8":
         raise UnfitDatabase(f"the database's encoding is {encoding}: not every text can be kept; make it with UTF8")
     if conflict != "error":
-        raise UnfitDatabase(
-            f"plpgsql.variable_conflict is {conflict}: our functions would act otherwise; reset it"
-        )
+        raise UnfitDatabase(f"plpgsql.variable_conflict is {conflict}: our functions would act otherwise; reset it")
     if role and not has_role:
         raise UnfitDatabase(f"the role {role} is missing: run `alembic upgrade head`")
     return bool(read_only == "on")
