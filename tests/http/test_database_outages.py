@@ -46,9 +46,9 @@ def proxied(settings: Settings, database: Database, proxy: SilentProxy) -> Itera
     application.extensions["mana_credits"].close()
 
 
-def timed(caller: Caller, method: str, path: str, **options: str) -> tuple[TestResponse, float]:
+def timed(caller: Caller, method: str, path: str) -> tuple[TestResponse, float]:
     began = time.monotonic()
-    answer = caller.call(method, path, **options)
+    answer = caller.call(method, path)
     return answer, time.monotonic() - began
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import psycopg
@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from domain.rules.job_kinds import ROLL_UP_USAGE
 from domain.store import Database, UnfitDatabase, invariants
-from domain.store.sessions import POSTGRESQL_17
+from domain.store.sessions import PINNED, POSTGRESQL_17
 from local.postgres import Postgres
 from settings import from_environment
 from tests.support.credits import give
@@ -57,10 +57,10 @@ ODD: Final = {
 name in other letters is the same setting again."""
 
 SHADOWS: Final = """
-    CREATE SCHEMA evil;
-    CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS $$ SELECT 'evil' $$;
-    CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT timestamptz '1999-01-01' $$;
-    CREATE TABLE evil.alembic_version (version_num text);
+    CREATE SCHEMA IF NOT EXISTS evil;
+    CREATE OR REPLACE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS $$ SELECT 'evil' $$;
+    CREATE OR REPLACE FUNCTION evil.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT timestamptz '1999-01-01' $$;
+    CREATE TABLE IF NOT EXISTS evil.alembic_version (version_num text);
     GRANT USAGE ON SCHEMA evil TO PUBLIC;
 """
 
@@ -204,6 +204,20 @@ def test_a_default_of_the_server_changes_no_answer(
     set_default(database_url, name, ODD[name])
 
     assert tour(database_url, issuer) == usual
+
+
+def test_every_session_has_our_settings_whatever_the_defaults_are(database_url: str) -> None:
+    def read(names: Iterable[str]) -> dict[str, str]:
+        with database.single() as store:
+            return {name: store.run(text(f"SELECT current_setting('{name}')")).scalar_one() for name in names}
+
+    for name, value in ODD.items():
+        set_default(database_url, name, value)
+    database = Database(database_url)
+
+    assert read(PINNED) == {name: value.strip("'") for name, value in PINNED.items()}
+    assert read(["search_path", "client_encoding"]) == {"search_path": "pg_catalog, pg_temp", "client_encoding": "UTF8"}
+    database.close()
 
 
 @pytest.mark.parametrize(
