@@ -7,7 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 DEFAULT_PORT = 3061
+PORT_MAX = 65_535
+
+LIBPQ_CHOICES = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+    "load_balance_hosts": ("disable", "random"),
+    "channel_binding": ("disable", "prefer", "require"),
+    "gssencmode": ("disable", "prefer", "require"),
+}
+LIBPQ_NUMBERS = (
+    "connect_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_count",
+    "tcp_user_timeout",
+)
+"""Parameters of `DATABASE_URL` whose values libpq looks at only when it connects."""
 
 
 class BadSettings(ValueError):
@@ -19,7 +40,7 @@ class Settings:
     """What a web, worker or scheduler process needs to know.
 
     Attributes:
-        database_url: PostgreSQL as SQLAlchemy wants it, `postgresql+psycopg://…`.
+        database_url: PostgreSQL as libpq wants it, `postgresql://…`; may name several hosts.
         redis_url: Redis, whose messages wake the workers.
         auth_url: Issuer of the users' tokens, without a trailing slash.
         service_keys: Accepted `X-Service-Key` values: the current one and, while rotating, the previous one.
@@ -90,7 +111,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     notify_url = _notify_url(variables)
     sync_url, port = variables.optional("MANA_SYNC_URL"), variables.optional("PORT", str(DEFAULT_PORT))
     settings = Settings(
-        database_url=_sqlalchemy_url(variables.required("DATABASE_URL"), variables.problems),
+        database_url=_database_url(variables.required("DATABASE_URL"), variables.problems),
         redis_url=variables.required("REDIS_URL"),
         auth_url=variables.required("MANA_AUTH_URL").rstrip("/"),
         service_keys=_service_keys(variables),
@@ -103,7 +124,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         notify_url=notify_url,
         job_wait_s=variables.number("JOB_WAIT_SECONDS", "2", most=10),
         trusted_proxies=variables.whole_number("TRUSTED_PROXIES", "0", most=9),
-        worker_metrics_port=variables.whole_number("WORKER_METRICS_PORT", "9191", most=65_535),
+        worker_metrics_port=variables.whole_number("WORKER_METRICS_PORT", "9191", most=PORT_MAX),
     )
     if not re.match("https?://[^/]", settings.base_url):
         variables.problems.append("BASE_URL must start with http:// or https://")
@@ -114,10 +135,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 def database_url() -> str:
     """Read only `DATABASE_URL`: all that a migration needs."""
-    problems: list[str] = []
-    url = _sqlalchemy_url(os.environ.get("DATABASE_URL", "").strip(), problems)
-    if problems or not url:
-        sys.exit("mana-credits cannot start: DATABASE_URL is missing or no postgresql:// address")
+    variables = _Variables(os.environ)
+    url = _database_url(variables.required("DATABASE_URL"), variables.problems)
+    if variables.problems:
+        sys.exit(f"mana-credits cannot start: {'; '.join(variables.problems)}")
     return url
 
 
@@ -205,8 +226,47 @@ def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def _sqlalchemy_url(url: str, problems: list[str]) -> str:
-    scheme, _, rest = url.partition("://")
-    if url and scheme not in {"postgresql", "postgres"}:
-        problems.append("DATABASE_URL must start with postgresql://")
-    return f"postgresql+psycopg://{rest}" if url else ""
+def _database_url(url: str, problems: list[str]) -> str:
+    """Return libpq's address of PostgreSQL as it is; what libpq or psycopg would refuse is a problem."""
+    if url and (problem := _problem_of_database_url(url)):
+        problems.append(f"DATABASE_URL {problem}")
+    return url
+
+
+def _problem_of_database_url(url: str) -> str | None:
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {"postgresql", "postgres"}:
+        return "must start with postgresql://"
+    login_and_hosts, _, name = rest.partition("/")
+    if login_and_hosts.count("@") > 1 or "@" in name.partition("?")[0]:
+        return "has an @ or / in its user name or password: write %40 or %2F"
+    try:
+        parameters = {key: str(value) for key, value in conninfo_to_dict(url).items()}
+    except psycopg.Error:  # its message may show the password
+        return (
+            "cannot be read: write postgresql://user:password@host:port/database, other characters as %XX, and after"
+            " a ? only parameters that libpq knows"
+        )
+    if not parameters.get("dbname") and "service" not in parameters:
+        return "names no database: end it with /name"
+    return _problem_of_hosts(parameters) or _problem_of_parameters(parameters)
+
+
+def _problem_of_hosts(parameters: Mapping[str, str]) -> str | None:
+    hosts = parameters.get("hostaddr", parameters.get("host", "")).split(",")
+    ports = parameters.get("port", "").split(",")
+    if any(port and not (port.isascii() and port.isdigit() and 0 < int(port) <= PORT_MAX) for port in ports):
+        return f"must have ports from 1 to {PORT_MAX}; a : or / in a password is written %3A or %2F"
+    if len(ports) not in {1, len(hosts)}:
+        return "must have one port for all hosts, or one for each"
+    return None
+
+
+def _problem_of_parameters(parameters: Mapping[str, str]) -> str | None:
+    for name, values in LIBPQ_CHOICES.items():
+        if parameters.get(name, values[0]) not in values:
+            return f"must have one of these as {name}: {', '.join(values)}"
+    for name in LIBPQ_NUMBERS:
+        if not re.fullmatch(r"-?\d{1,9}", parameters.get(name, "0"), re.ASCII):
+            return f"must have a whole number as {name}"
+    return None

@@ -233,3 +233,10 @@ class Busy(Exception):
 
 class Unavailable(Exception):
     """PostgreSQL cannot be reached or is shutting down; whether the last commit happened is unknown."""
+
+
+class ReadOnly(Unavailable):
+    """PostgreSQL takes no writes: it is a standby, or was made read-only, as some hosts do when a disk is full."""
+
+    def __init__(self) -> None:
+        super().__init__("the database is read-only")

@@ -11,7 +11,7 @@ import stripe
 from rich.console import Console
 from rich.markup import escape
 
-from domain.errors import Busy, Unavailable
+from domain.errors import Busy, ReadOnly, Unavailable
 from domain.store import UnfitDatabase
 from gateways.bell import Bell
 from ops.command import print_json
@@ -72,12 +72,15 @@ def _check_database(settings: Settings) -> list[Line]:
         if "behind this code" in str(error) or "role" in str(error):
             return [_well("database", "answers"), _failed("migrations", str(error), todo)]
         return [_failed("database", str(error), todo)]
+    except ReadOnly as error:
+        todo = "does DATABASE_URL name the primary? is default_transaction_read_only on, or the disk full?"
+        return [_failed("database", str(error), todo)]
     except (Busy, Unavailable) as error:
         todo = "is PostgreSQL running? is DATABASE_URL right? can this machine reach it?"
         return [_failed("database", str(error), todo)]
     finally:
         database.close()
-    return [_well("database", "answers, and keeps what it commits"), _well("migrations", "up to date")]
+    return [_well("database", "answers, takes writes and keeps what it commits"), _well("migrations", "up to date")]
 
 
 def _check_redis(settings: Settings) -> list[Line]:

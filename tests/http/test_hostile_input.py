@@ -18,7 +18,6 @@ from tests.support.credits import give
 from tests.support.environment import web_environment
 from tests.support.http import JSON, Api, Caller, check_problem, problem_of, written
 from tests.support.issuer import Issuer
-from tests.support.plain_sql import sqlalchemy_url
 from tests.support.purchases import offer
 from tests.support.web_server import Server
 from web.app import create_app
@@ -106,7 +105,7 @@ class Target:
 def shared_target(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[Target]:
     url = postgres.create_database("test_hostile", template=template)
     settings = from_environment(web_environment(database_url=url, auth_url=issuer.url))
-    app, database = create_app(settings), Database(sqlalchemy_url(url))
+    app, database = create_app(settings), Database(url)
     give(database, "anna", 10_000_000)
     yield Target(api=Api(app, issuer), database=database, package_id=offer(database))
     app.extensions["mana_credits"].close()

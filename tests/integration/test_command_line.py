@@ -24,11 +24,13 @@ from domain.store import Database, invariants, ledger
 from domain.units import EuroCents
 from ops import following
 from ops.cli import main
+from process import preflight
 from settings import Settings
 from tests.support.credits import give, use_of
 from tests.support.gifts import cancel, make_gift, redeem
 from tests.support.holds import hold
 from tests.support.jobs import ended_jobs, failed_job, state_of
+from tests.support.plain_sql import rows
 from tests.support.purchases import offer, payment_fact, start_purchase
 from tests.support.times import NOW
 from tests.support.users import ANNA, BEN
@@ -340,6 +342,22 @@ def test_check_tells_of_a_low_limit_of_open_files() -> None:
     assert not line["is_well"]
     assert "200 connections" in line["found"]
     assert "ulimit" in line["todo"]
+
+
+def test_check_and_the_look_before_the_start_tell_of_a_database_that_takes_no_writes(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = database_url.rpartition("/")[2]
+    rows(database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+
+    result = call("check", "--json")
+    preflight.main()  # it may pass: no reason to end
+
+    lines = {line["name"]: line for line in json.loads(result.stdout)}
+    assert result.exit_code == 1
+    assert lines["database"]["found"] == "the database is read-only"
+    assert "primary" in lines["database"]["todo"]
+    assert "the database is read-only" in capsys.readouterr().err
 
 
 def test_check_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

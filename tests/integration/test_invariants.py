@@ -6,7 +6,6 @@ import pytest
 from domain.store import Database
 from domain.store.invariants import INVARIANTS, check
 from tests.support.credits import give
-from tests.support.plain_sql import sqlalchemy_url
 
 _BREAK = {
     "balance_is_sum": "UPDATE credits.balances SET balance = balance + 1",
@@ -28,7 +27,7 @@ _BREAK = {
 
 @pytest.mark.parametrize("name", _BREAK)
 def test_an_invariant_finds_what_breaks_it(database_url: str, name: str) -> None:
-    database = Database(sqlalchemy_url(database_url), pool_size=1)
+    database = Database(database_url, pool_size=1)
     give(database, "anna", 10)
     give(database, "anna", 5)
     invariant = next(invariant for invariant in INVARIANTS if invariant.name == name)

@@ -23,11 +23,6 @@ def migrate(url: str) -> None:
             os.environ["DATABASE_URL"] = before
 
 
-def sqlalchemy_url(url: str) -> str:
-    """Name SQLAlchemy's driver in an address."""
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
-
-
 def rows(url: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     """Run SQL as an operator would; returns no rows for a statement that has none."""
     with psycopg.connect(url, autocommit=True) as connection:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from settings import BadSettings, from_environment
+from settings import BadSettings, database_url, from_environment
 
 GOOD = {
     "DATABASE_URL": "postgresql://mana:very-secret@db/mana",
@@ -24,7 +24,7 @@ def refusal(environment: dict[str, str]) -> str:
 def test_the_least_that_is_needed_has_the_defaults_of_the_contract() -> None:
     settings = from_environment(GOOD)
 
-    assert settings.database_url == "postgresql+psycopg://mana:very-secret@db/mana"
+    assert settings.database_url == "postgresql://mana:very-secret@db/mana"
     assert settings.auth_url == "https://auth.example"
     assert settings.service_keys == ("very-secret",)
     assert settings.base_url == "http://localhost:3061"
@@ -80,10 +80,68 @@ def test_a_database_that_is_no_postgresql_is_refused(url: str) -> None:
     assert refusal({**GOOD, "DATABASE_URL": url}) == "DATABASE_URL must start with postgresql://"
 
 
-def test_a_database_url_may_begin_with_postgres() -> None:
-    assert (
-        from_environment({**GOOD, "DATABASE_URL": "postgres://db/mana"}).database_url == "postgresql+psycopg://db/mana"
-    )
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://db/mana",
+        "postgresql://mana:p%40ss%2Fw%3Frd%23%25@db:5433/mana?sslmode=verify-full&sslrootcert=/etc/root.pem",
+        "postgresql://mana:very#secret?!$&+@db/mana",
+        "postgresql://mana@one:5432,two:5433/mana?target_session_attrs=read-write&connect_timeout=2",
+        "postgresql://one,two/mana?load_balance_hosts=random",
+        "postgresql://mana@[::1]:5432/mana",
+        "postgresql:///mana?host=/var/run/postgresql",
+        "postgresql://mana@%2Fvar%2Frun%2Fpostgresql/mana",
+        "postgresql://?service=mana",
+    ],
+)
+def test_an_address_that_libpq_can_read_is_handed_on_as_it_is(url: str) -> None:
+    assert from_environment({**GOOD, "DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("postgresql://mana:very-secret@db", "names no database: end it with /name"),
+        ("postgresql://mana:very-secret@db/", "names no database: end it with /name"),
+        ("postgresql://", "names no database: end it with /name"),
+        ("postgresql://mana:very-secret@x@db/mana", "has an @ or / in its user name or password"),
+        ("postgresql://mana:very-secret/x@db/mana", "has an @ or / in its user name or password"),
+        ("postgresql://mana:very-secret%zz@db/mana", "cannot be read: write postgresql://"),
+        ("postgresql://db/mana?very-secret=1", "cannot be read: write postgresql://"),
+        ("postgresql://[::1/mana", "cannot be read: write postgresql://"),
+        ("postgresql://mana:very-secret@db:port/mana", "must have ports from 1 to 65535"),
+        ("postgresql://mana:very-secret@db:0/mana", "must have ports from 1 to 65535"),
+        ("postgresql://mana:very-secret@db:65536/mana", "must have ports from 1 to 65535"),
+        ("postgresql://a:1,b:2/mana?host=a,b,c", "must have one port for all hosts, or one for each"),
+        ("postgresql://db/mana?sslmode=very-secret", "must have one of these as sslmode: disable, allow"),
+        ("postgresql://a,b/mana?target_session_attrs=writable", "must have one of these as target_session_attrs: any"),
+        ("postgresql://db/mana?connect_timeout=soon", "must have a whole number as connect_timeout"),
+        ("postgresql://db/mana?keepalives_idle=1.5", "must have a whole number as keepalives_idle"),
+    ],
+)
+def test_an_address_that_would_fail_later_is_refused_with_a_sentence(url: str, problem: str) -> None:
+    assert refusal({**GOOD, "DATABASE_URL": url}).startswith(f"DATABASE_URL {problem}")
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (None, "DATABASE_URL is missing or empty"),
+        ("mysql://very-secret@db/mana", "DATABASE_URL must start with postgresql://"),
+        ("postgresql://mana:very-secret@db", "DATABASE_URL names no database: end it with /name"),
+    ],
+)
+def test_migrations_and_commands_end_with_the_same_sentence(
+    monkeypatch: pytest.MonkeyPatch, url: str | None, problem: str
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    if url:
+        monkeypatch.setenv("DATABASE_URL", url)
+
+    with pytest.raises(SystemExit) as caught:
+        database_url()
+
+    assert caught.value.code == f"mana-credits cannot start: {problem}"
 
 
 @pytest.mark.parametrize(

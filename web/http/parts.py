@@ -14,6 +14,7 @@ from domain.store.group_commit import GroupCommit
 from domain.units import UserId
 from gateways.bell import Bell
 from settings import Settings
+from web.http.readiness import Readiness
 from web.http.tokens import Tokens
 from web.http.turns import Turns
 from web.http.waiting_room import WaitingRoom
@@ -36,6 +37,7 @@ class Parts:
     turns: Turns
     group_commit: GroupCommit
     waiting_room: WaitingRoom
+    readiness: Readiness
     openapi: dict[str, Any]
 
     def close(self) -> None:
