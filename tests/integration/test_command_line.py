@@ -3,8 +3,6 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from domain.operations import purchases as purchase_acts
@@ -23,36 +20,16 @@ from domain.rules.stripe_refunds import Takeback, TakebackFact, TakebackKind, Ta
 from domain.store import Database, invariants, ledger
 from domain.units import EuroCents
 from ops import following
-from ops.cli import main
-from process import preflight
-from settings import Settings
+from tests.support.command_line import call
 from tests.support.credits import give, use_of
 from tests.support.gifts import cancel, make_gift, redeem
 from tests.support.holds import hold
 from tests.support.jobs import ended_jobs, failed_job, state_of
-from tests.support.plain_sql import rows
 from tests.support.purchases import offer, payment_fact, start_purchase
 from tests.support.times import NOW
 from tests.support.users import ANNA, BEN
 
-
-@pytest.fixture(autouse=True)
-def environment(settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": settings.redis_url,
-        "MANA_AUTH_URL": settings.auth_url,
-        "MANA_SERVICE_KEY": "service-key",
-        "STRIPE_SECRET_KEY": "sk_test_1",
-        "STRIPE_WEBHOOK_SECRET": "whsec_1",
-        "STRIPE_API_BASE": "http://127.0.0.1:1",
-        "COLUMNS": "200",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+pytestmark = pytest.mark.usefixtures("command_environment")
 
 
 def json_of(*arguments: str) -> Any:
@@ -316,57 +293,6 @@ def test_the_ledger_refuses_even_an_erasure_outside_of_its_function(database: Da
 
     with psycopg.connect(database_url) as owner, pytest.raises(psycopg.errors.IntegrityConstraintViolation):
         owner.execute("UPDATE credits.transactions SET description = 'erased', metadata = NULL")
-
-
-def test_check_tells_what_is_there_and_what_to_do() -> None:
-    result = call("check", "--json")
-
-    lines = {line["name"]: line for line in json.loads(result.stdout)}
-    assert result.exit_code == 1
-    assert {name for name, line in lines.items() if line["is_well"]} == {
-        "settings",
-        "database",
-        "migrations",
-        "jwks",
-        "files",
-    }
-    assert all(lines[name]["todo"] for name in ("redis", "stripe"))
-
-
-def test_check_tells_of_a_low_limit_of_open_files() -> None:
-    command = f"ulimit -n 300 && exec {Path(sys.executable).parent}/mana-credits check --json"
-
-    checked = subprocess.run(["/bin/bash", "-c", command], capture_output=True, text=True, check=False)
-
-    (line,) = [line for line in json.loads(checked.stdout) if line["name"] == "files"]
-    assert not line["is_well"]
-    assert "200 connections" in line["found"]
-    assert "ulimit" in line["todo"]
-
-
-def test_check_and_the_look_before_the_start_tell_of_a_database_that_takes_no_writes(
-    database_url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    name = database_url.rpartition("/")[2]
-    rows(database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-
-    result = call("check", "--json")
-    preflight.main()  # it may pass: no reason to end
-
-    lines = {line["name"]: line for line in json.loads(result.stdout)}
-    assert result.exit_code == 1
-    assert lines["database"]["found"] == "the database is read-only"
-    assert "primary" in lines["database"]["todo"]
-    assert "the database is read-only" in capsys.readouterr().err
-
-
-def test_check_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MANA_SERVICE_KEY")
-
-    result = call("check")
-
-    assert result.exit_code == 1
-    assert "MANA_SERVICE_KEY is missing or empty" in result.output
 
 
 @pytest.fixture
