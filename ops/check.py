@@ -80,7 +80,7 @@ def _check_database(settings: Settings) -> list[Line]:
 
 
 def _check_redis(settings: Settings) -> list[Line]:
-    if Bell(settings.redis_url, timeout_s=2).is_working():
+    if Bell(settings.redis_url, namespace=settings.redis_namespace, timeout_s=2).is_working():
         return [_well("redis", "answers")]
     todo = "start Redis or correct REDIS_URL; until then jobs start later, and none is lost"
     return [_failed("redis", "does not answer", todo)]

@@ -73,7 +73,12 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     problems.install(app)
     for api in APIS:
         app.register_blueprint(api)
-    gift_guesses.install(app, settings.redis_url, only=(public.gifts.api.name, users.gifts.api.name))
+    gift_guesses.install(
+        app,
+        settings.redis_url,
+        namespace=settings.redis_namespace,
+        only=(public.gifts.api.name, users.gifts.api.name),
+    )
     CORS(
         app,
         resources={path: {"origins": list(settings.cors_origins)} for path in OPEN_TO_OUR_CLIENTS},
