@@ -83,7 +83,7 @@ async function received() {
 
 /** Write a code so that two ways to type it are the same. @param {string} typed */
 function plain(typed) {
-  return typed.toUpperCase().replace(/[^0-9A-Z]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
+  return typed.normalize("NFKC").toUpperCase().replace(/[^0-9A-Z]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
 }
 
 /** @param {number} amount @param {HTMLElement} text */

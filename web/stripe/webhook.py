@@ -13,8 +13,8 @@ from domain.operations.jobs import record
 from domain.rules.stripe_events import event_job
 from web.http import auth
 from web.http.api import Api
-from web.http.body import read_raw, refuse_traps
-from web.http.models import Model
+from web.http.body import read_raw, without_traps
+from web.http.models import VISIBLE, Model
 from web.http.parts import current_parts
 from web.http.problems import BadRequest, problem
 from web.http.requests import request_id
@@ -38,8 +38,8 @@ class Event(Model):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
-    type: str
+    id: Annotated[str, StringConstraints(min_length=1, max_length=255), VISIBLE]
+    type: Annotated[str, VISIBLE]
     livemode: bool
     data: dict[str, Any]
 
@@ -77,8 +77,7 @@ def _refusal(raw: bytes, signature: str) -> str | None:
         except stripe.SignatureVerificationError:
             continue
         try:
-            refuse_traps(raw)
-            Event.model_validate_json(raw)
+            Event.model_validate_json(without_traps(raw))
         except (BadRequest, ValueError):
             return "The body is not an event"
         return None
