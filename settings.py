@@ -29,6 +29,7 @@ LIBPQ_NUMBERS = (
     "tcp_user_timeout",
 )
 """Parameters of `DATABASE_URL` whose values libpq looks at only when it connects."""
+DEFAULT_NAMESPACE = "mana-credits"
 
 
 class BadSettings(ValueError):
@@ -42,6 +43,7 @@ class Settings:
     Attributes:
         database_url: PostgreSQL as libpq wants it, `postgresql://…`; may name several hosts.
         redis_url: Redis, whose messages wake the workers.
+        redis_namespace: What the names of our keys in Redis start with.
         auth_url: Issuer of the users' tokens, without a trailing slash.
         service_keys: Accepted `X-Service-Key` values: the current one and, while rotating, the previous one.
         base_url: Where people reach us; gift links start with it.
@@ -58,6 +60,7 @@ class Settings:
 
     database_url: str
     redis_url: str
+    redis_namespace: str
     auth_url: str
     service_keys: tuple[str, ...]
     base_url: str
@@ -113,6 +116,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     settings = Settings(
         database_url=_database_url(variables.required("DATABASE_URL"), variables.problems),
         redis_url=variables.required("REDIS_URL"),
+        redis_namespace=_redis_namespace(variables),
         auth_url=variables.required("MANA_AUTH_URL").rstrip("/"),
         service_keys=_service_keys(variables),
         base_url=variables.optional("BASE_URL", f"http://localhost:{port}").rstrip("/"),
@@ -154,6 +158,15 @@ def port() -> int:
 def redis_url() -> str | None:
     """Read only `REDIS_URL`; `None` if it is not set. Commands can do without."""
     return os.environ.get("REDIS_URL", "").strip() or None
+
+
+def redis_namespace() -> str:
+    """Read only `REDIS_NAMESPACE`, or end the process."""
+    variables = _Variables(os.environ)
+    namespace = _redis_namespace(variables)
+    if variables.problems:
+        sys.exit(f"mana-credits cannot start: {variables.problems[0]}")
+    return namespace
 
 
 class _Variables:
@@ -215,6 +228,13 @@ def _notify_url(variables: _Variables) -> str | None:
     if url and not url.startswith(("http://", "https://")):
         variables.problems.append("MANA_NOTIFY_URL must start with http:// or https://")
     return url
+
+
+def _redis_namespace(variables: _Variables) -> str:
+    namespace = variables.optional("REDIS_NAMESPACE", DEFAULT_NAMESPACE)
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", namespace):
+        variables.problems.append("REDIS_NAMESPACE must be 1 to 64 letters, digits, or . _ : -")
+    return namespace
 
 
 def _service_keys(variables: _Variables) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from typing import Final
 import click
 import requests
 import stripe
-from rich.console import Console
 from rich.markup import escape
 
 from domain.errors import Busy, ReadOnly, Unavailable
@@ -16,6 +15,7 @@ from domain.store import UnfitDatabase
 from gateways.bell import Bell
 from ops.command import print_json
 from ops.options import json_option
+from ops.terminal import terminal
 from process.connections import LOW, room
 from process.parts import stripe_client, web_parts
 from settings import BadSettings, Settings, read
@@ -48,7 +48,7 @@ def check(*, as_json: bool) -> None:
     if as_json:
         print_json([vars(line) for line in lines])
     else:
-        console = Console(soft_wrap=True, highlight=False)
+        console = terminal(soft_wrap=True, highlight=False)
         for line in lines:
             mark, todo = ("[green]ok[/]  ", "") if line.is_well else ("[red]FAIL[/]", f" — {line.todo}")
             console.print(f"{mark} {line.name:<10} {escape(line.found)}{escape(todo)}")
@@ -84,7 +84,7 @@ def _check_database(settings: Settings) -> list[Line]:
 
 
 def _check_redis(settings: Settings) -> list[Line]:
-    if Bell(settings.redis_url, timeout_s=2).is_working():
+    if Bell(settings.redis_url, namespace=settings.redis_namespace, timeout_s=2).is_working():
         return [_well("redis", "answers")]
     todo = "start Redis or correct REDIS_URL; until then jobs start later, and none is lost"
     return [_failed("redis", "does not answer", todo)]

@@ -69,7 +69,7 @@ def web_parts(configured: settings.Settings) -> WebParts:
     return WebParts(
         settings=configured,
         database=Database(configured.database_url, pool_size=WEB_CONNECTIONS),
-        bell=Bell(configured.redis_url),
+        bell=Bell(configured.redis_url, namespace=configured.redis_namespace),
     )
 
 
@@ -90,7 +90,7 @@ def worker_parts() -> WorkerParts:
     client = stripe_client(configured)
     return WorkerParts(
         database=database,
-        bell=Bell(configured.redis_url, timeout_s=3),
+        bell=Bell(configured.redis_url, namespace=configured.redis_namespace, timeout_s=3),
         stripe=StripeGateway(client, database=database),
         stripe_reader=StripeReader(client),
         livemode=configured.stripe_livemode,
@@ -105,7 +105,7 @@ def command_parts(*, statement_timeout_s: float = COMMAND_STATEMENT_S, as_app: b
     Args:
         as_app: With the rights of the service; `False` for what only the owner of the tables may do.
     """
-    url = settings.redis_url()
+    url, namespace = settings.redis_url(), settings.redis_namespace()
     database = Database(
         settings.database_url(),
         pool_size=1,
@@ -114,6 +114,6 @@ def command_parts(*, statement_timeout_s: float = COMMAND_STATEMENT_S, as_app: b
         as_app=as_app,
     )
     try:
-        yield CommandParts(database=database, bell=Bell(url, timeout_s=1) if url else None)
+        yield CommandParts(database=database, bell=Bell(url, namespace=namespace, timeout_s=1) if url else None)
     finally:
         database.close()

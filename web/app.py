@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 import settings as environment
+from domain.rules.texts import BadText, check_id
 from domain.store.group_commit import GroupCommit
 from domain.units import USER_ID_MAX
 from process.parts import WebParts, web_parts
@@ -50,9 +51,12 @@ class UserIdConverter(BaseConverter):
 
     def to_python(self, value: str) -> str:
         """Read a user id; any other text is an unknown path."""
-        if len(value) > USER_ID_MAX or "\x00" in value or "\ufffd" in value:
+        if len(value) > USER_ID_MAX:
             raise ValidationError
-        return value
+        try:
+            return check_id(value)
+        except BadText:
+            raise ValidationError from None
 
 
 def create_app(settings: environment.Settings | None = None) -> Flask:
@@ -74,7 +78,12 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     problems.install(app)
     for api in APIS:
         app.register_blueprint(api)
-    gift_guesses.install(app, settings.redis_url, only=(public.gifts.api.name, users.gifts.api.name))
+    gift_guesses.install(
+        app,
+        settings.redis_url,
+        namespace=settings.redis_namespace,
+        only=(public.gifts.api.name, users.gifts.api.name),
+    )
     CORS(
         app,
         resources={path: {"origins": list(settings.cors_origins)} for path in OPEN_TO_OUR_CLIENTS},

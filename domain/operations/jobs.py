@@ -24,6 +24,7 @@ from domain.rules.jobs import (
     backoff,
     stored_result,
 )
+from domain.rules.texts import clean_text
 from domain.store import Store
 from domain.store import job_execution as execution
 from domain.store import jobs as rows
@@ -156,8 +157,8 @@ def fail(store: Store, job: Job, failed: Failure) -> None:
         job.id,
         worker=failed.worker,
         error_class=failed.error_class,
-        message=failed.message,
-        traceback=failed.traceback,
+        message=clean_text(failed.message),
+        traceback=clean_text(failed.traceback),
     )
     attempts = job.attempts + 1
     # Not a secret: jitter only spreads retries.

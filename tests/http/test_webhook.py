@@ -39,6 +39,20 @@ def test_one_good_signature_among_several_is_enough(api: Api) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("written", ["Chat \\ud83d", "Chat \\u0000", "Chat \\u001b"])
+def test_an_event_is_stored_whatever_somebody_wrote_at_stripe(api: Api, database: Database, written: str) -> None:
+    event = {**EVENT, "data": {"object": {"description": "WRITTEN", "metadata": {"WRITTEN": "WRITTEN"}}}}
+    body = json.dumps(event).replace("WRITTEN", written)
+
+    answer = deliver(api, body, signed(body))
+
+    assert answer.status_code == 200
+    with database.single() as store:
+        payload = store.run(text("SELECT payload FROM jobs.jobs")).scalar_one()
+    cleaned = "Chat \ufffd"
+    assert payload["event"]["data"]["object"] == {"description": cleaned, "metadata": {cleaned: cleaned}}
+
+
 def test_the_same_event_twice_is_one_job(api: Api, database: Database) -> None:
     for _ in range(2):
         assert deliver(api, BODY, signed(BODY)).get_json() == {"received": True}

@@ -100,3 +100,9 @@ def test_nobody_calls_commit() -> None:
     }
 
     assert callers <= allowed
+
+
+def test_commands_print_through_the_console_that_cleans_texts() -> None:
+    own = {name_of(path) for path in sources("ops") if "Console(" in path.read_text(encoding="utf-8")}
+
+    assert own == {"ops/terminal.py"}

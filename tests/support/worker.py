@@ -27,7 +27,7 @@ def worker(
         database=database,
         stripe=StripeGateway(client, database=database),
         stripe_reader=StripeReader(client),
-        bell=Bell("redis://127.0.0.1:1/0"),
+        bell=Bell("redis://127.0.0.1:1/0", namespace="mana-credits"),
         livemode=False,
         notifier=notifier,
     )

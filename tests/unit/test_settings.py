@@ -189,3 +189,15 @@ def test_a_number_out_of_its_bounds_is_refused(name: str, value: str) -> None:
 def test_the_port_is_in_the_default_address() -> None:
     assert from_environment({**GOOD, "PORT": "8080"}).base_url == "http://localhost:8080"
     assert from_environment({**GOOD, "BASE_URL": "https://c.example/"}).base_url == "https://c.example"
+
+
+@pytest.mark.parametrize("namespace", ["mana-credits", "staging", "shop:credits.2_b"])
+def test_a_namespace_in_redis_can_be_chosen(namespace: str) -> None:
+    assert from_environment(GOOD).redis_namespace == "mana-credits"
+    assert from_environment(GOOD | {"REDIS_NAMESPACE": namespace}).redis_namespace == namespace
+
+
+@pytest.mark.parametrize("namespace", ["a b", ":", "*", "ä", "x" * 65, "a\x1b"])
+def test_a_namespace_in_redis_that_is_none_is_refused(namespace: str) -> None:
+    with pytest.raises(BadSettings, match="REDIS_NAMESPACE"):
+        from_environment(GOOD | {"REDIS_NAMESPACE": namespace})

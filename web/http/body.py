@@ -1,17 +1,19 @@
 """Reading a JSON body: strictly, within bounds, without repeated members, NaN and other traps of JSON."""
 
 import json
+import re
 from typing import Any, Final, NoReturn, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
+from domain.rules.texts import with_whole_characters
 from web.http.problems import BadRequest
 
 T = TypeVar("T", bound=BaseModel)
 
-_ESCAPE: Final = b"\\u"
+_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read_body(model: type[T], *, optional: bool = False) -> T:
@@ -29,9 +31,8 @@ def read_body(model: type[T], *, optional: bool = False) -> T:
         raw = b"{}"
     elif request.mimetype != "application/json" or _is_encoded():
         raise UnsupportedMediaType("The body must be application/json in UTF-8, not compressed")
-    refuse_traps(raw)
     try:
-        return model.model_validate_json(raw, by_alias=True, by_name=False)
+        return model.model_validate_json(without_traps(raw), by_alias=True, by_name=False)
     except ValidationError as error:
         raise invalid(error, "body") from None
 
@@ -51,16 +52,17 @@ def invalid(error: ValidationError, where: str) -> BadRequest:
     return BadRequest(f"The {where} is not valid", errors=errors)
 
 
-def refuse_traps(raw: bytes) -> None:
-    """Refuse what JSON parsers accept silently or fail on: repeated members, NaN, infinities, depth, bad text.
+def without_traps(raw: bytes) -> bytes:
+    """Return JSON without what parsers accept silently or fail on; half of a surrogate pair becomes U+FFFD.
+
+    That is the one trap that is mended: only the model knows whether a text is cleaned or refused.
 
     Raises:
-        BadRequest: the text is not JSON, or contains one of these.
+        BadRequest: the text is not JSON, or has a repeated member, NaN, an infinity, or too much depth.
     """
     try:
         parsed = json.loads(raw, object_pairs_hook=_unrepeated, parse_constant=_no_constant, parse_float=_finite_float)
-        if _ESCAPE in raw:
-            _refuse_bad_text(parsed)
+        return json.dumps(with_whole_characters(parsed)).encode() if _SURROGATE_ESCAPE.search(raw) else raw
     except BadRequest:
         raise
     except (ValueError, RecursionError):
@@ -83,17 +85,3 @@ def _finite_float(text: str) -> float:
     if number in {float("inf"), float("-inf")}:
         raise BadRequest("The body has a number that is too large")
     return number
-
-
-def _refuse_bad_text(value: Any) -> None:
-    """Refuse NUL and lone surrogates, which no database text can hold. Raw ones are refused by the parser."""
-    if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise BadRequest("The body has a character that is not allowed")
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            _refuse_bad_text(name)
-            _refuse_bad_text(member)
-    elif isinstance(value, list):
-        for member in value:
-            _refuse_bad_text(member)

@@ -38,6 +38,7 @@ class SharedStorage(Storage):
 
     Args:
         redis_url: The Redis that all processes share.
+        key_prefix: What the names of the counts' keys start with.
     """
 
     STORAGE_SCHEME = ["mana-guesses"]  # noqa: RUF012 - the library's way to name a storage
@@ -46,7 +47,7 @@ class SharedStorage(Storage):
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         timeouts: Any = {"socket_timeout": REDIS_TIMEOUT_S, "socket_connect_timeout": REDIS_TIMEOUT_S}
         self._local = MemoryStorage()
-        self._shared = RedisStorage(options["redis_url"], key_prefix="mana-guesses", **timeouts)
+        self._shared = RedisStorage(options["redis_url"], key_prefix=options["key_prefix"], **timeouts)
         self._redis_paused_until = 0.0
 
     @property
@@ -122,14 +123,15 @@ _by_user = _limiter.shared_limit(
 )
 
 
-def install(app: Flask, redis_url: str, *, only: Sequence[str]) -> None:
+def install(app: Flask, redis_url: str, *, namespace: str, only: Sequence[str]) -> None:
     """Install the limit in an application.
 
     Args:
+        namespace: What the names of our keys in Redis start with.
         only: The blueprints whose views call `limit_guesses`. The library hooks into every request of the
             application, which costs 50 µs each; its hooks are moved to these blueprints.
     """
-    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"redis_url": redis_url}
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"redis_url": redis_url, "key_prefix": f"{namespace}:guesses"}
     _limiter.init_app(app)
     all_hooks: tuple[dict[Any, list[Any]], ...] = (
         app.before_request_funcs,

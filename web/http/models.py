@@ -20,6 +20,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypeAliasType
 
+from domain.rules.texts import check_id, clean_document, clean_text
 from domain.units import AMOUNT_MAX, USER_ID_MAX
 
 METADATA_BYTES_MAX: Final = 4_096
@@ -86,10 +87,16 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
-AppId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Description = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-UserIdText = Annotated[str, StringConstraints(min_length=1, max_length=USER_ID_MAX)]
-Metadata = Annotated[JsonObject, AfterValidator(_bounded)]
+CLEANED: Final = AfterValidator(clean_text)
+"""Marks a free text: what cannot be stored or shown in it is cleaned, and never refused."""
+
+VISIBLE: Final = AfterValidator(check_id)
+"""Marks an id, a key or a reference: refused unless every character is visible."""
+
+AppId = Annotated[str, StringConstraints(min_length=1, max_length=64), VISIBLE]
+Description = Annotated[str, StringConstraints(min_length=1, max_length=500), CLEANED]
+UserIdText = Annotated[str, StringConstraints(min_length=1, max_length=USER_ID_MAX), VISIBLE]
+Metadata = Annotated[JsonObject, AfterValidator(clean_document), AfterValidator(_bounded)]
 KeyText = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
 
 

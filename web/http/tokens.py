@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import jwt
 
+from domain.rules.texts import BadText, check_id, clean_name
 from domain.units import USER_ID_MAX, UserId
 from web.http.jwks import IssuerKeys, KeysUnavailable
 from web.http.problems import NotReady, Unauthorized
@@ -85,17 +86,21 @@ class Tokens:
 
 def _user(claims: dict[str, Any]) -> User:
     subject = claims["sub"]
-    if not isinstance(subject, str) or not 1 <= len(subject) <= USER_ID_MAX or not _storable(subject):
+    if not isinstance(subject, str) or not 1 <= len(subject) <= USER_ID_MAX or not _is_id(subject):
         raise Unauthorized("The token's subject is not valid")
     email, name = claims.get("email"), claims.get("name")
     return User(
         id=UserId(subject),
-        email=email if isinstance(email, str) and _storable(email) else None,
+        email=email if isinstance(email, str) and _is_id(email) else None,
         email_verified=claims.get("email_verified", True) is True,
-        name=name if isinstance(name, str) and _storable(name) else None,
+        name=clean_name(name) if isinstance(name, str) else None,
         is_admin=claims.get("role") == "admin",
     )
 
 
-def _storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+def _is_id(text: str) -> bool:
+    try:
+        check_id(text)
+    except BadText:
+        return False
+    return True

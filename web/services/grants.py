@@ -13,7 +13,7 @@ from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.idempotency_header import answer_once
-from web.http.models import Amount, Description, Model, UserIdText
+from web.http.models import CLEANED, VISIBLE, Amount, Description, Model, UserIdText
 from web.http.parts import statement
 
 api = Api("services_grants", auth.service, prefix="/api/v1/internal")
@@ -24,8 +24,8 @@ class Grant(Model):
 
     user_id: UserIdText
     amount: Amount
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    reference_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=64), CLEANED]
+    reference_id: Annotated[str, StringConstraints(min_length=1, max_length=128), VISIBLE]
     description: Description | None = None
 
 

@@ -15,7 +15,7 @@ from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.idempotency_header import answer_once, client_key
-from web.http.models import Amount, Description, Model, UserIdText
+from web.http.models import CLEANED, Amount, Description, Model, UserIdText
 from web.http.parts import current_parts, transaction
 
 api = Api("services_holds", auth.service, prefix="/api/v1/internal")
@@ -26,7 +26,7 @@ class Reserve(Model):
 
     user_id: UserIdText
     amount: Amount
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=200), CLEANED]
     expires_in_seconds: Annotated[int, Field(ge=1, le=int(LIFE_MAX.total_seconds()))] | None = None
 
 

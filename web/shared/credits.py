@@ -15,6 +15,7 @@ from web.http.answer import Answer
 from web.http.idempotency_header import answer_once, client_key
 from web.http.models import (
     UNSENT,
+    VISIBLE,
     Amount,
     AppId,
     Description,
@@ -77,7 +78,7 @@ class Use(Model):
     """Credits to spend in an app: an `amount`, or the price of `quantity` units of an `operation`."""
 
     amount: Amount | None = None
-    operation: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    operation: Annotated[str, StringConstraints(min_length=1, max_length=64), VISIBLE] | None = None
     quantity: Annotated[int, Field(ge=1, le=QUANTITY_MAX)] | None = None
     app_id: AppId
     description: Description

@@ -13,9 +13,9 @@ from domain.operations.jobs import record
 from domain.rules.stripe_events import event_job
 from web.http import auth
 from web.http.api import Api
-from web.http.body import refuse_traps
+from web.http.body import without_traps
 from web.http.intake import WEBHOOK_BYTES_MAX
-from web.http.models import Model
+from web.http.models import VISIBLE, Model
 from web.http.parts import current_parts
 from web.http.problems import BadRequest, problem
 from web.http.requests import request_id
@@ -37,8 +37,8 @@ class Event(Model):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
-    type: str
+    id: Annotated[str, StringConstraints(min_length=1, max_length=255), VISIBLE]
+    type: Annotated[str, VISIBLE]
     livemode: bool
     data: dict[str, Any]
 
@@ -51,7 +51,7 @@ def receive_stripe_event() -> Received | Response:
     refusal = _refusal(raw, request.headers.get("Stripe-Signature", ""))
     if refusal:
         return problem(400, "invalid_signature", "Invalid webhook", refusal, error="Invalid webhook")
-    new = event_job(json.loads(raw), request_id=request_id())
+    new = event_job(json.loads(without_traps(raw)), request_id=request_id())
     with current_parts().database.begin() as store:
         recorded = record(store, new)
     current_parts().bell.ring(recorded.job)
@@ -75,8 +75,7 @@ def _refusal(raw: bytes, signature: str) -> str | None:
         except stripe.SignatureVerificationError:
             continue
         try:
-            refuse_traps(raw)
-            Event.model_validate_json(raw)
+            Event.model_validate_json(without_traps(raw))
         except (BadRequest, ValueError):
             return "The body is not an event"
         return None

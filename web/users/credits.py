@@ -3,9 +3,10 @@
 from typing import Annotated
 
 from flask import g
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from domain.rules.ledger import HistoryFilter, TransactionType
+from domain.rules.texts import check_storable
 from domain.store import balances, ledger
 from web.http import auth
 from web.http.answer import Answer
@@ -35,7 +36,7 @@ class HistoryQuery(ListQuery):
     """Which transactions: of a type, of an app, from a moment (`from`) to before another (`to`)."""
 
     type: Annotated[TransactionType | None, Field(strict=False)] = None
-    app_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] | None = None
+    app_id: Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(check_storable)] | None = None
     from_: Annotated[AwareDatetime | None, Field(alias="from", strict=False)] = None
     to: Annotated[AwareDatetime | None, Field(strict=False)] = None
 

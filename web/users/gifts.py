@@ -30,7 +30,7 @@ from web.http.api import Api
 from web.http.gift_guesses import limit_guesses
 from web.http.idempotency_header import answer_once, client_key
 from web.http.lists import list_own_rows
-from web.http.models import AppId, Instant, ListQuery, Model
+from web.http.models import CLEANED, AppId, Instant, ListQuery, Model
 from web.http.parts import current_parts, transaction
 from web.http.problems import BadRequest, TooManyRequests
 from web.http.requests import request_id
@@ -52,7 +52,7 @@ class NewGiftBody(Model):
     credits: GiftCredits | None = None
     type: GiftType | None = Field(default=None, strict=False)
     target_email: EmailText | None = None
-    message: Annotated[str, StringConstraints(max_length=500)] | None = None
+    message: Annotated[str, StringConstraints(max_length=500), CLEANED] | None = None
     expiration_days: Annotated[int, Field(ge=1, le=LIFE_MAX.days)] | None = None
     expires_at: Instant | None = None
     source_app_id: AppId | None = None
