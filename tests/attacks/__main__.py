@@ -55,7 +55,7 @@ ATTACKS: Final = (
     Attack(run=odd_requests.ends_of_time),
     Attack(run=odd_requests.tokens),
     Attack(run=odd_requests.addresses),
-    Attack(run=neighbours.server_defaults),
+    Attack(run=neighbours.server_defaults, may_refuse=True),
     Attack(run=neighbours.read_only_for_a_while, may_refuse=True),
     Attack(run=neighbours.messages_of_another_application),
 )
