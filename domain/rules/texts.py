@@ -21,7 +21,7 @@ from typing import Any, Final
 REPLACEMENT: Final = "\ufffd"
 """Stands where a character was that cannot be stored or shown."""
 
-_LINE_ENDS: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_LINE_ENDS: Final = re.compile("\r\n?|[\x0b\x0c\x85]")
 _DIRECTIONS: Final = re.compile("[\u202a-\u202e\u2066-\u206f\ufff9-\ufffb]")
 """Embeddings, overrides and isolates (UAX #9) turn the text after them around; the others are deprecated or marks of
 annotations. The marks LRM, RLM and ALM stay: they do not reach beyond their place."""
