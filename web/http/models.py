@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypeAliasType
 
+from domain.rules.instants import check_day, check_instant
 from domain.units import AMOUNT_MAX, USER_ID_MAX
 
 METADATA_BYTES_MAX: Final = 4_096
@@ -79,12 +80,17 @@ JsonObject = TypeAliasType("JsonObject", dict[str, Any])
 UNSENT: Final[Any] = Field(exclude_if=_is_none)
 """Marks a member that is left out of the JSON, instead of null, if it has no value."""
 
+ExactInstant = Annotated[datetime, AfterValidator(check_instant), Field(strict=False)]
+"""A moment in a query: it keeps its microseconds in the link to the next page."""
+
 Instant = Annotated[
     datetime,
+    AfterValidator(check_instant),
     PlainSerializer(instant, return_type=str, when_used="json"),
     Field(strict=False),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+Day = Annotated[date, AfterValidator(check_day), Field(strict=False)]
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
 AppId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Description = Annotated[str, StringConstraints(min_length=1, max_length=500)]

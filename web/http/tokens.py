@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import jwt
 
+from domain.rules.instants import instant_of
 from domain.units import USER_ID_MAX, UserId
 from web.http.jwks import IssuerKeys, KeysUnavailable
 from web.http.problems import NotReady, Unauthorized
@@ -76,11 +77,12 @@ class Tokens:
                 issuer=[self._issuer, f"{self._issuer}/"],
                 options={"require": ["exp", "iat", "sub"], "verify_iat": False},
             )
+            expires_at = instant_of(claims["exp"])
         except KeysUnavailable:
             raise NotReady("The issuer of tokens cannot be reached") from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthorized("The token is not valid") from None
-        return _user(claims), float(claims["exp"]), str(key_id)
+        return _user(claims), expires_at.timestamp(), str(key_id)
 
 
 def _user(claims: dict[str, Any]) -> User:
