@@ -1,5 +1,7 @@
 """The Flask application: `granian --interface wsgi --factory web.app:create_app`."""
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from flask import Flask
@@ -10,6 +12,7 @@ from werkzeug.routing import BaseConverter, ValidationError
 import settings as environment
 from domain.store.group_commit import GroupCommit
 from domain.units import USER_ID_MAX
+from gateways.issuer import PATH as ISSUER_PATH
 from process.parts import WebParts, web_parts
 from telemetry.logs import configure_logging
 from web import admins, console, pages, public, services, stripe, users
@@ -76,7 +79,7 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     gift_guesses.install(app, settings.redis_url, only=(public.gifts.api.name, users.gifts.api.name))
     CORS(
         app,
-        resources={path: {"origins": list(settings.cors_origins)} for path in OPEN_TO_OUR_CLIENTS},
+        resources={path: {"origins": _exactly(settings.cors_origins)} for path in OPEN_TO_OUR_CLIENTS},
         expose_headers=EXPOSED_HEADERS,
         allow_headers=ALLOWED_HEADERS,
         max_age=600,
@@ -87,13 +90,18 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     return app
 
 
+def _exactly(origins: Sequence[str]) -> list[re.Pattern[str]]:
+    """Write origins as what matches them and nothing else: the library takes a text with `[` or `*` for a pattern."""
+    return [re.compile(re.escape(origin) + r"\Z") for origin in origins]
+
+
 def _parts(process: WebParts) -> Parts:
     settings = process.settings
     return Parts(
         settings=settings,
         database=process.database,
         bell=process.bell,
-        tokens=Tokens(IssuerKeys(f"{settings.auth_url}/api/auth/jwks"), issuer=settings.auth_url),
+        tokens=Tokens(IssuerKeys(settings.auth_url + ISSUER_PATH), issuer=settings.auth_url),
         turns=Turns(),
         group_commit=GroupCommit(settings.database_url, alone=statement),
         waiting_room=WaitingRoom(process.database),
