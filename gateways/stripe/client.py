@@ -43,8 +43,8 @@ class _BoundedClient(stripe.HTTPClient):
         self._client = HttpClient(limit_s=limit_s)
 
     def request(
-        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
-    ) -> tuple[bytes, int, Mapping[str, str]]:
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_options: Any
+    ) -> tuple[str, int, Mapping[str, str]]:
         """Send a request and return the answer's body, status and headers.
 
         Raises:
@@ -53,8 +53,9 @@ class _BoundedClient(stripe.HTTPClient):
         try:
             answer = self._client.request(method, url, headers=headers, body=post_data, verify=stripe.ca_bundle_path)
         except Unanswered as error:
-            raise stripe.APIConnectionError(f"Stripe cannot be reached: {error}", should_retry=True) from error
-        return answer.body, answer.status, answer.headers
+            message = f"Stripe cannot be reached: {error}"
+            raise stripe.APIConnectionError(message, should_retry=True) from error  # type: ignore[no-untyped-call]
+        return answer.body.decode(errors="replace"), answer.status, answer.headers
 
     def close(self) -> None:
         """Leave the connections to their threads, which close them when they end."""

@@ -3,12 +3,13 @@
 import json
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from werkzeug.test import TestResponse
 
 from settings import Settings
 from tests.support.http import Api, problem_of
@@ -152,7 +153,7 @@ def _signalling(behaviour: Behaviour, begun: threading.Event) -> Behaviour:
     return behave
 
 
-def _wait_for_turned_away(waiting: list[Any]) -> int:
+def _wait_for_turned_away(waiting: list[Future[TestResponse]]) -> int:
     """Wait until only those are left that wait for the fetch, and count the others."""
     over = threading.Event()
     for _ in range(600):

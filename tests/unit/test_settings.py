@@ -101,12 +101,12 @@ def test_two_webhook_secrets_may_be_told_while_they_are_rotated() -> None:
 
 @pytest.mark.parametrize("key", ["sk_live_very-secret", "rk_live_very-secret"])
 def test_a_live_key_is_never_sent_to_another_stripe(key: str) -> None:
-    message = refusal(
-        {**GOOD, "STRIPE_SECRET_KEY": key, "STRIPE_API_BASE": "http://localhost:12111", "MANA_SERVICE_KEY": "k" * 32}
-    )
+    live = {**GOOD, "STRIPE_SECRET_KEY": key, "MANA_SERVICE_KEY": "k" * 32}
+
+    message = refusal({**live, "STRIPE_API_BASE": "http://localhost:12111"})
 
     assert message == "STRIPE_API_BASE must be empty with a live STRIPE_SECRET_KEY"
-    assert from_environment({**GOOD, "STRIPE_SECRET_KEY": key, "MANA_SERVICE_KEY": "k" * 32}).stripe_livemode
+    assert from_environment(live).stripe_livemode
 
 
 def test_a_previous_service_key_is_accepted_beside_the_current_one() -> None:
@@ -148,7 +148,7 @@ def test_an_address_that_nobody_could_open_is_refused(name: str, address: str) -
     assert f"{name} must start with http:// or https://" in refusal({**GOOD, name: address})
 
 
-@pytest.mark.parametrize("address", ["https://Credits.example", "https://c.example:443/x", "http://[0:0::1]:80"])
+@pytest.mark.parametrize("address", ["https://Credits.example", "https://c.example:443/x"])
 def test_a_base_url_whose_origin_no_browser_sends_is_refused(address: str) -> None:
     assert "BASE_URL must have its host in lower case" in refusal({**GOOD, "BASE_URL": address})
 
