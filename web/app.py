@@ -10,13 +10,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 import settings as environment
+from domain.rules.user_ids import is_user_id
 from domain.store.group_commit import GroupCommit
-from domain.units import USER_ID_MAX
 from gateways.issuer import PATH as ISSUER_PATH
 from process.parts import WebParts, web_parts
 from telemetry.logs import configure_logging
 from web import admins, console, pages, public, services, stripe, users
 from web.http import gift_guesses, problems, requests
+from web.http.addresses import ClientAddress
 from web.http.api import Api
 from web.http.jwks import IssuerKeys
 from web.http.parts import EXTENSION, Parts, statement
@@ -49,11 +50,11 @@ ALLOWED_HEADERS: Final = ["Authorization", "Content-Type", "Idempotency-Key", "P
 
 
 class UserIdConverter(BaseConverter):
-    """A user id in a path: an opaque text of 1 to 128 characters."""
+    """A user id in a path: an opaque text of 1 to 128 characters, without a slash."""
 
     def to_python(self, value: str) -> str:
         """Read a user id; any other text is an unknown path."""
-        if len(value) > USER_ID_MAX or "\x00" in value or "\ufffd" in value:
+        if not is_user_id(value) or "\ufffd" in value:
             raise ValidationError
         return value
 
@@ -86,7 +87,8 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.wsgi_app = ClientAddress(app.wsgi_app, hops=settings.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 

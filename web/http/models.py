@@ -21,6 +21,7 @@ from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypeAliasType
 
 from domain.rules.instants import check_day, check_instant
+from domain.rules.user_ids import is_user_id
 from domain.units import AMOUNT_MAX, USER_ID_MAX
 
 METADATA_BYTES_MAX: Final = 4_096
@@ -70,6 +71,12 @@ def _read_digits(value: Any) -> Any:
     return value
 
 
+def _user_id(text: str) -> str:
+    if not is_user_id(text):
+        raise ValueError("must be a user id: not blank, without a slash, not . or ..")
+    return text
+
+
 def _is_none(value: object) -> bool:
     return value is None
 
@@ -94,7 +101,12 @@ Day = Annotated[date, AfterValidator(check_day), Field(strict=False)]
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
 AppId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Description = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-UserIdText = Annotated[str, StringConstraints(min_length=1, max_length=USER_ID_MAX)]
+UserIdText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=USER_ID_MAX),
+    AfterValidator(_user_id),
+    Field(json_schema_extra={"pattern": "^[^/]+$"}),
+]
 Metadata = Annotated[JsonObject, AfterValidator(_bounded)]
 KeyText = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
 

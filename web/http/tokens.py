@@ -9,7 +9,8 @@ from typing import Any, Final
 import jwt
 
 from domain.rules.instants import instant_of
-from domain.units import USER_ID_MAX, UserId
+from domain.rules.user_ids import is_user_id
+from domain.units import UserId
 from web.http.jwks import IssuerKeys, KeysUnavailable
 from web.http.problems import NotReady, Unauthorized
 
@@ -87,7 +88,7 @@ class Tokens:
 
 def _user(claims: dict[str, Any]) -> User:
     subject = claims["sub"]
-    if not isinstance(subject, str) or not 1 <= len(subject) <= USER_ID_MAX or not _storable(subject):
+    if not isinstance(subject, str) or not is_user_id(subject):
         raise Unauthorized("The token's subject is not valid")
     email, name = claims.get("email"), claims.get("name")
     return User(

@@ -1,0 +1,22 @@
+"""User ids: which texts name a user, the same in tokens, bodies and paths."""
+
+from domain.units import USER_ID_MAX
+
+_STEPS = frozenset({".", ".."})
+"""Browsers and proxies take these out of a path, also when they are written in percent signs."""
+
+
+def is_user_id(text: str) -> bool:
+    """Tell whether a text can be a user's id.
+
+    It has 1 to `USER_ID_MAX` characters, not only spaces, and can stand in a path as one segment: servers and proxies
+    decode `%2F` before they look for segments, so an id with a slash would name another resource, or none.
+    """
+    return (
+        1 <= len(text) <= USER_ID_MAX
+        and not text.isspace()
+        and "/" not in text
+        and text not in _STEPS
+        and "\x00" not in text
+        and not any("\ud800" <= character <= "\udfff" for character in text)
+    )
