@@ -69,24 +69,16 @@ class HttpClient:
         Raises:
             Unanswered: there is no whole answer.
         """
+        options = {"headers": headers, "data": body, "verify": verify, "allow_redirects": follow}
         try:
-            with (
-                _deadline(self._limit_s),
-                self._session().request(
-                    method,
-                    url,
-                    headers=headers,
-                    data=body,
-                    timeout=self._limit_s,
-                    verify=verify,
-                    allow_redirects=follow,
-                    stream=True,
-                ) as response,
-            ):
+            with _deadline(self._limit_s), self._send(method, url, **options) as response:
                 content = self._read(response)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             raise Unanswered(type(error).__name__) from error
         return HttpAnswer(status=response.status_code, headers=response.headers, body=content)
+
+    def _send(self, method: str, url: str, **options: Any) -> requests.Response:
+        return self._session().request(method, url, timeout=self._limit_s, stream=True, **options)
 
     def _read(self, response: requests.Response) -> bytes:
         content = bytearray()

@@ -38,7 +38,7 @@ def is_address(text: str) -> bool:
         return False
     host = (parts.hostname or "").lower()
     is_host = _is_ipv6(host) if "[" in parts.netloc else _is_host(host)
-    return parts.scheme in DEFAULT_PORTS and is_host and port != 0
+    return parts.scheme in DEFAULT_PORTS and is_host and port != 0 and not parts.netloc.endswith(":")
 
 
 def origin_of(address: str) -> str:

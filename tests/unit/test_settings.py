@@ -48,7 +48,14 @@ NO_ORIGINS = [
 NO_ADDRESSES = [
     *("auth.example", "//auth.example", "ftp://auth.example", "https://", "https:///x", "https:auth.example"),
     *("https://u@auth.example", "https://auth.example?a=b", "https://auth.example#a", "https://auth example"),
-    *("https://auth.example:x", "https://auth.example:0", "https://auth.example:99999", "https://[::1", "https://*.a"),
+    *(
+        "https://auth.example:x",
+        "https://auth.example:",
+        "https://auth.example:0",
+        "https://auth.example:99999",
+        "https://[::1",
+        "https://*.a",
+    ),
     *("https:\\\\auth.example", "https://bücher.example", "https://auth.example/\x7f", "javascript://a", "file:///etc"),
 ]
 

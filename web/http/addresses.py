@@ -65,12 +65,12 @@ class ClientAddress:
         self._application = application
         self._hops = hops
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, facts: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Handle a request."""
-        environ["REMOTE_ADDR"] = client_address(
-            environ.get("REMOTE_ADDR") or "", environ.get("HTTP_X_FORWARDED_FOR", ""), hops=self._hops
+        facts["REMOTE_ADDR"] = client_address(
+            facts.get("REMOTE_ADDR") or "", facts.get("HTTP_X_FORWARDED_FOR", ""), hops=self._hops
         )
-        return self._application(environ, start_response)
+        return self._application(facts, start_response)
 
 
 def client_address(peer: str, forwarded: str, *, hops: int) -> str:
