@@ -88,7 +88,7 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    app.wsgi_app = ClientAddress(app.wsgi_app, hops=settings.trusted_proxies)  # type: ignore[method-assign]
+    app.wsgi_app = ClientAddress(app.wsgi_app, hops=settings.trusted_proxies)  # type: ignore[assignment,method-assign]
     return app
 
 
