@@ -15,10 +15,10 @@ from domain.store import Database, invariants
 from local.postgres import Postgres
 from local.stack import LocalStack
 from settings import Settings, from_environment
-from tests.support.database import migrate, sqlalchemy_url
 from tests.support.environment import web_environment
 from tests.support.http import Api
 from tests.support.issuer import Issuer, running_issuer
+from tests.support.plain_sql import migrate, sqlalchemy_url
 from tests.support.real_stripe import real_stripe_environment
 from tests.support.service import Service, eventually
 from web.app import create_app

@@ -15,7 +15,7 @@ from domain.store import Database, ledger
 from domain.store.group_commit import PATIENCE_S, GroupCommit
 from domain.units import Credits, UserId
 from tests.support.credits import give, use_key, use_of
-from tests.support.database import sqlalchemy_url
+from tests.support.plain_sql import sqlalchemy_url
 from tests.support.threads import at_once
 from tests.support.times import NOW
 

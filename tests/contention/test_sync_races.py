@@ -18,8 +18,8 @@ from domain.rules.sync import Interval
 from domain.store import Database, Store
 from domain.units import UserId
 from tests.support.credits import give
-from tests.support.database import rows
 from tests.support.jobs import do, pending
+from tests.support.plain_sql import rows
 from tests.support.service import eventually
 from tests.support.sync import charges, state, subscribe
 from tests.support.threads import at_once

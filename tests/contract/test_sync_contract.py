@@ -8,9 +8,9 @@ from flask import Flask
 
 from domain.store import Database
 from tests.support.credits import give
-from tests.support.database import rows
 from tests.support.issuer import Issuer
 from tests.support.jobs import do, pending
+from tests.support.plain_sql import rows
 from tests.support.worker import worker
 
 SUBSCRIPTION = """

@@ -15,10 +15,10 @@ from domain.store import Database
 from local.postgres import Postgres
 from settings import from_environment
 from tests.support.credits import give
-from tests.support.database import sqlalchemy_url
 from tests.support.environment import web_environment
 from tests.support.http import JSON, Api, Caller, check_problem, problem_of, written
 from tests.support.issuer import Issuer
+from tests.support.plain_sql import sqlalchemy_url
 from tests.support.purchases import offer
 from tests.support.web_server import Server
 from web.app import create_app

@@ -13,7 +13,7 @@ from domain.store import Database, UnfitDatabase, balances
 from domain.units import UserId
 from local.postgres import Postgres
 from tests.support.credits import give
-from tests.support.database import rows, sqlalchemy_url
+from tests.support.plain_sql import rows, sqlalchemy_url
 from tests.support.service import eventually
 from tests.support.threads import at_once
 

@@ -14,11 +14,11 @@ from domain.rules.job_kinds import ROLL_UP_USAGE
 from domain.rules.jobs import Job, JobState, NewJob, NoPayload, stored_result
 from domain.store import Database
 from tests.support.credits import balance, give
-from tests.support.database import sqlalchemy_url
 from tests.support.gifts import make_gift, redeem
 from tests.support.holds import commit, hold
 from tests.support.jobs import work, work_on
 from tests.support.paths import ROOT
+from tests.support.plain_sql import sqlalchemy_url
 from tests.support.times import now
 from tests.support.users import BEN
 

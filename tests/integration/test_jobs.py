@@ -1,6 +1,6 @@
 """Jobs: recorded once, started by one, ended in one commit with their effect."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ from sqlalchemy import text
 from domain.errors import InsufficientCredits, JobStateRefused, KeyReused, NotFound
 from domain.ids import new_id
 from domain.operations import jobs
+from domain.operations.job_repair import retry_job
 from domain.rules.job_kinds import ACTIVATE, CHARGE_RECURRING, EXPIRE_GIFTS, PRUNE, RESUME, STRIPE_EVENT, STRIPE_OBJECT
 from domain.rules.job_payloads import ActivateSync, Expired, ResumeSync, StripeEvent, StripeObject
 from domain.rules.job_search import JobFilter
@@ -202,7 +203,7 @@ def test_a_done_job_never_runs_again(database: Database, database_url: str) -> N
         jobs.finish(store, job, end_well)
 
     with pytest.raises(JobStateRefused), database.begin() as store:
-        jobs.retry(store, job.id)
+        retry_job(store, job.id, who="ops", why="", now=datetime.now(UTC))
     with psycopg.connect(database_url) as connection, pytest.raises(psycopg.errors.IntegrityError):
         connection.execute("UPDATE jobs.jobs SET state = 'pending', finished_at = NULL")
 

@@ -10,8 +10,8 @@ from domain.store import Database
 from domain.store.renewals import DUE_PAGE
 from domain.units import UserId
 from tests.support.credits import give
-from tests.support.database import rows
 from tests.support.jobs import do, pending
+from tests.support.plain_sql import rows
 from tests.support.sync import charges, renew_due, state, subscribe
 from tests.support.times import NOW
 from tests.support.worker import Letterbox, worker

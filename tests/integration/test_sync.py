@@ -12,7 +12,7 @@ from domain.store import Database
 from domain.store import sync as subscription_rows
 from domain.units import UserId
 from tests.support.credits import give
-from tests.support.database import rows
+from tests.support.plain_sql import rows
 from tests.support.sync import charges, renew_due, state, subscribe
 from tests.support.times import NOW
 from tests.support.users import ANNA

@@ -1,12 +1,14 @@
 """What visitors do with the users' pages in a real browser."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 PATIENCE_MS: Final = 30_000
 """How long a test waits for what a page must show. It says nothing about speed: a busy machine may need that long."""
+LOOK_AGAIN_MS: Final = 20
 SIGN_IN: Final = re.compile("Sign in|Anmelden")
 SIGN_OUT: Final = re.compile("Sign out|Abmelden")
 
@@ -28,3 +30,27 @@ def sign_in_to_console(page: Page, token: str) -> None:
     page.goto("/ops")
     page.get_by_label("An administrator's token").fill(token)
     page.get_by_role("button", name="Sign in").click()
+
+
+def hold_requests(page: Page, url_pattern: str) -> Callable[[], None]:
+    """Hold the requests of a page that match a pattern.
+
+    Returns:
+        A function that lets the first one go on. It waits for that request, because a page may be shown before its
+        script asks for anything.
+    """
+    routes: list[Route] = []
+
+    def hold(route: Route) -> None:
+        routes.append(route)
+
+    def release() -> None:
+        for _ in range(PATIENCE_MS // LOOK_AGAIN_MS):
+            if routes:
+                break
+            page.wait_for_timeout(LOOK_AGAIN_MS)
+        assert routes, f"the page sent no request to {url_pattern}"
+        routes[0].continue_()
+
+    page.route(url_pattern, hold)
+    return release

@@ -18,7 +18,7 @@ from domain.store import Database
 from domain.store import jobs as job_rows
 from domain.units import UserId
 from process.parts import WorkerParts
-from tests.support.database import rows
+from tests.support.plain_sql import rows
 from tests.support.times import now
 from tests.support.worker import worker
 from workers.jobs import run_job, run_jobs

@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 
 from domain.store import Database
-from tests.support.database import rows
 from tests.support.jobs import do, pending
+from tests.support.plain_sql import rows
 from tests.support.worker import worker
 from workers.schedule import record_renewals
 

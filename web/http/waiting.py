@@ -14,7 +14,7 @@ from flask import request
 from domain.rules.jobs import JobState, P, R, Recorded
 from web.http import problems
 from web.http.answer import BASE, Answer
-from web.http.idempotency import REPLAYED
+from web.http.idempotency_header import REPLAYED
 from web.http.models import Accepted
 from web.http.parts import current_parts
 

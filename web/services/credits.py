@@ -9,7 +9,7 @@ from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import answer_once, client_key
+from web.http.idempotency_header import answer_once, client_key
 from web.http.models import Amount, AppId, Description, Instant, Metadata, Model, UserIdText
 from web.http.parts import append, reading, statement
 from web.shared.credits import USE_REFUSALS, Balance, Transaction, Use, request_facts, spend

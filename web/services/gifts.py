@@ -8,7 +8,7 @@ from domain.units import UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import client_key
+from web.http.idempotency_header import client_key
 from web.http.models import Model, UserIdText
 from web.http.parts import transaction
 from web.http.requests import request_id

@@ -12,7 +12,7 @@ from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import answer_once
+from web.http.idempotency_header import answer_once
 from web.http.models import Amount, Description, Model, UserIdText
 from web.http.parts import statement
 

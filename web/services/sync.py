@@ -7,7 +7,7 @@ from domain.units import UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import client_key
+from web.http.idempotency_header import client_key
 from web.http.models import Model
 from web.http.parts import current_parts, reading
 from web.http.requests import request_id

@@ -12,7 +12,7 @@ from domain.rules.ledger import Appended
 from domain.rules.prices import QUANTITY_MAX, price
 from domain.units import Credits, UserId
 from web.http.answer import Answer
-from web.http.idempotency import answer_once, client_key
+from web.http.idempotency_header import answer_once, client_key
 from web.http.models import (
     UNSENT,
     Amount,

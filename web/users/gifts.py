@@ -28,7 +28,7 @@ from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.gift_guesses import limit_guesses
-from web.http.idempotency import answer_once, client_key
+from web.http.idempotency_header import answer_once, client_key
 from web.http.lists import list_own_rows
 from web.http.models import AppId, Instant, ListQuery, Model
 from web.http.parts import current_parts, transaction

@@ -16,7 +16,7 @@ from domain.store import purchases as purchase_rows
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import client_key
+from web.http.idempotency_header import client_key
 from web.http.lists import list_own_rows
 from web.http.models import Instant, JsonObject, ListQuery, Model
 from web.http.parts import current_parts, reading, transaction

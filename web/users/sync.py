@@ -11,7 +11,7 @@ from domain.store import sync as sync_rows
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import client_key
+from web.http.idempotency_header import client_key
 from web.http.models import Instant, Model
 from web.http.parts import reading, transaction
 from web.http.requests import request_id

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.support.browser import PATIENCE_MS, sign_in
+from tests.support.browser import PATIENCE_MS, hold_requests, sign_in
 from tests.support.service import Service
 
 NO_GIFT = "0000-0000-0000-0000"
@@ -318,17 +318,12 @@ def test_a_long_list_goes_on(page: Page, service: Service, user: str) -> None:
 def test_a_slow_look_up_shows_that_something_is_coming(page: Page, service: Service, user: str) -> None:
     gift = gift_of(service, user, 20)
 
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/api/v1/gifts/*", hold)
+    release = hold_requests(page, "**/api/v1/gifts/*")
     page.goto(gift["url"])
 
     expect(page.locator("#gift .skeleton")).to_be_visible()
     expect(page.locator("#gift")).to_have_attribute("aria-busy", "true")
-    held[0].continue_()
+    release()
     expect(page.get_by_role("heading", name="20 credits for you")).to_be_visible()
 
 

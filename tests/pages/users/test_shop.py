@@ -8,7 +8,7 @@ import pytest
 import stripe
 from playwright.sync_api import Page, Route, expect
 
-from tests.support.browser import sign_in
+from tests.support.browser import hold_requests, sign_in
 from tests.support.service import Service
 
 SMALL = "Buy 100 credits for €1.00"
@@ -207,20 +207,15 @@ def test_the_chart_tells_what_was_spent_in_which_app(page: Page, service: Servic
 
 
 def test_slow_answers_show_that_something_is_coming(page: Page, user: str) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
     page.goto("/credits")
     sign_in(page, user)
-    page.route("**/api/v1/credits/packages", hold)
+    release = hold_requests(page, "**/api/v1/credits/packages")
     page.reload()
 
     packages = page.get_by_role("region", name="Top up").get_by_role("list")
     expect(packages).to_have_attribute("aria-busy", "true")
     expect(packages.locator(".skeleton").first).to_be_visible()
-    held[0].continue_()
+    release()
     expect(page.get_by_role("button", name=SMALL)).to_be_visible()
     expect(packages).to_have_attribute("aria-busy", "false")
 

@@ -1,4 +1,4 @@
-"""PostgreSQL beneath the store: addresses, migrations, and plain SQL. The fixtures are in `tests/conftest.py`."""
+"""Plain SQL and migrations beneath the store. A test gets its PostgreSQL from the fixtures in `tests/conftest.py`."""
 
 import os
 from typing import Any
