@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from domain.store import Database
 from local.valkey import Valkey
 from settings import Settings
-from tests.support.database import rows
 from tests.support.http import API, bearer, make_gift
 from tests.support.issuer import Issuer
+from tests.support.plain_sql import rows
 from web.app import create_app
 
 
