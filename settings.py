@@ -5,31 +5,18 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Final
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from domain.rules.origins import is_address, is_origin, origin_of
+from domain.store.database_urls import PORT_MAX, problem_of_url
 
 DEFAULT_PORT = 3061
-PORT_MAX = 65_535
+DEFAULT_NAMESPACE: Final = "mana-credits"
+SERVICE_KEY_MIN: Final = 8
+SERVICE_KEY_MIN_LIVE: Final = 32
+"""The shortest key of services where Stripe moves real money, in characters."""
 
-LIBPQ_CHOICES = {
-    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
-    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
-    "load_balance_hosts": ("disable", "random"),
-    "channel_binding": ("disable", "prefer", "require"),
-    "gssencmode": ("disable", "prefer", "require"),
-}
-LIBPQ_NUMBERS = (
-    "connect_timeout",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_count",
-    "tcp_user_timeout",
-)
-"""Parameters of `DATABASE_URL` whose values libpq looks at only when it connects."""
-DEFAULT_NAMESPACE = "mana-credits"
+SERVICE_KEY_MAX: Final = 1_000
 
 
 class BadSettings(ValueError):
@@ -77,8 +64,7 @@ class Settings:
     @property
     def own_origin(self) -> str:
         """The origin of `base_url`, where our own pages are."""
-        parts = urlsplit(self.base_url)
-        return f"{parts.scheme}://{parts.netloc}"
+        return origin_of(self.base_url)
 
     @property
     def stripe_livemode(self) -> bool:
@@ -111,27 +97,25 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     """
     variables = _Variables(environment)
     stripe_key, webhook_secrets, api_base = _stripe(variables)
-    notify_url = _notify_url(variables)
-    sync_url, port = variables.optional("MANA_SYNC_URL"), variables.optional("PORT", str(DEFAULT_PORT))
+    sync_url = variables.optional("MANA_SYNC_URL")
+    port = variables.whole_number("PORT", str(DEFAULT_PORT), most=PORT_MAX)
     settings = Settings(
         database_url=_database_url(variables.required("DATABASE_URL"), variables.problems),
-        redis_url=variables.required("REDIS_URL"),
+        redis_url=_redis_url(variables),
         redis_namespace=_redis_namespace(variables),
-        auth_url=variables.required("MANA_AUTH_URL").rstrip("/"),
-        service_keys=_service_keys(variables),
-        base_url=variables.optional("BASE_URL", f"http://localhost:{port}").rstrip("/"),
+        auth_url=variables.address("MANA_AUTH_URL", variables.required("MANA_AUTH_URL")),
+        service_keys=_service_keys(variables, is_live="_live_" in stripe_key),
+        base_url=_base_url(variables, f"http://localhost:{port}"),
         stripe_secret_key=stripe_key,
         stripe_webhook_secrets=webhook_secrets,
         stripe_api_base=api_base,
         cors_origins=tuple(variables.origin("CORS_ORIGINS", origin) for origin in variables.many("CORS_ORIGINS")),
         sync_url=variables.origin("MANA_SYNC_URL", sync_url) if sync_url else None,
-        notify_url=notify_url,
+        notify_url=variables.address("MANA_NOTIFY_URL", variables.optional("MANA_NOTIFY_URL")) or None,
         job_wait_s=variables.number("JOB_WAIT_SECONDS", "2", most=10),
         trusted_proxies=variables.whole_number("TRUSTED_PROXIES", "0", most=9),
         worker_metrics_port=variables.whole_number("WORKER_METRICS_PORT", "9191", most=PORT_MAX),
     )
-    if not re.match("https?://[^/]", settings.base_url):
-        variables.problems.append("BASE_URL must start with http:// or https://")
     if variables.problems:
         raise BadSettings("; ".join(variables.problems))
     return settings
@@ -149,7 +133,7 @@ def database_url() -> str:
 def port() -> int:
     """Read only `PORT`: where the web server listens."""
     variables = _Variables(os.environ)
-    number = variables.whole_number("PORT", str(DEFAULT_PORT), most=65_535)
+    number = variables.whole_number("PORT", str(DEFAULT_PORT), most=PORT_MAX)
     if variables.problems:
         sys.exit(f"mana-credits cannot start: {variables.problems[0]}")
     return number
@@ -189,10 +173,20 @@ class _Variables:
         return _list(self.optional(name))
 
     def origin(self, name: str, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.rstrip("/") or parts.query:
-            self.problems.append(f"{name} must hold origins like https://app.example")
-        return f"{parts.scheme}://{parts.netloc}"
+        """Read an origin; a slash at its end is left out."""
+        origin = value.removesuffix("/")
+        if not is_origin(origin):
+            self.problems.append(f"{name} must hold origins like https://app.example, exactly as browsers send them")
+        return origin
+
+    def address(self, name: str, value: str) -> str:
+        """Read the address of a service; slashes at its end are left out. An empty one stays empty."""
+        address = value.rstrip("/")
+        if value and not is_address(address):
+            self.problems.append(
+                f"{name} must start with http:// or https:// and a host, without user, query or fragment"
+            )
+        return address
 
     def number(self, name: str, default: str, *, most: float) -> float:
         try:
@@ -205,7 +199,7 @@ class _Variables:
 
     def whole_number(self, name: str, default: str, *, most: int) -> int:
         value = self.optional(name, default)
-        if not (value.isascii() and value.isdigit() and int(value) <= most):
+        if not (value.isascii() and value.isdigit() and len(value) <= len(str(most)) and int(value) <= most):
             self.problems.append(f"{name} must be a whole number from 0 to {most}")
             return 0
         return int(value)
@@ -217,16 +211,18 @@ def _stripe(variables: _Variables) -> tuple[str, tuple[str, ...], str | None]:
     if not webhook_secrets or any(not secret.removeprefix("whsec_") for secret in webhook_secrets):
         variables.problems.append("STRIPE_WEBHOOK_SECRET holds an empty secret, with which anyone could sign")
     key = variables.required("STRIPE_SECRET_KEY")
-    api_base = variables.optional("STRIPE_API_BASE").rstrip("/") or None
+    if key and not (key.startswith(("sk_", "rk_")) and _is_token(key)):
+        variables.problems.append("STRIPE_SECRET_KEY must be a secret key of Stripe: sk_… or rk_…")
+    api_base = variables.address("STRIPE_API_BASE", variables.optional("STRIPE_API_BASE")) or None
     if api_base and "_live_" in key:
         variables.problems.append("STRIPE_API_BASE must be empty with a live STRIPE_SECRET_KEY")
     return key, webhook_secrets, api_base
 
 
-def _notify_url(variables: _Variables) -> str | None:
-    url = variables.optional("MANA_NOTIFY_URL").rstrip("/") or None
-    if url and not url.startswith(("http://", "https://")):
-        variables.problems.append("MANA_NOTIFY_URL must start with http:// or https://")
+def _redis_url(variables: _Variables) -> str:
+    url = variables.required("REDIS_URL")
+    if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        variables.problems.append("REDIS_URL must start with redis:// or rediss://")
     return url
 
 
@@ -237,9 +233,32 @@ def _redis_namespace(variables: _Variables) -> str:
     return namespace
 
 
-def _service_keys(variables: _Variables) -> tuple[str, ...]:
-    keys = variables.required("MANA_SERVICE_KEY"), variables.optional("MANA_SERVICE_KEY_PREVIOUS")
-    return tuple(key for key in keys if key)
+def _base_url(variables: _Variables, default: str) -> str:
+    """Read where people reach us. Its origin is compared with what browsers send, so it is written as they do."""
+    url = variables.address("BASE_URL", variables.optional("BASE_URL", default))
+    if is_address(url) and not is_origin(origin_of(url)):
+        variables.problems.append("BASE_URL must have its host in lower case, and no port that its scheme has anyway")
+    return url
+
+
+def _service_keys(variables: _Variables, *, is_live: bool) -> tuple[str, ...]:
+    """Read the keys of services: long enough not to be guessed, and of characters that a header carries."""
+    least = SERVICE_KEY_MIN_LIVE if is_live else SERVICE_KEY_MIN
+    keys = {
+        "MANA_SERVICE_KEY": variables.required("MANA_SERVICE_KEY"),
+        "MANA_SERVICE_KEY_PREVIOUS": variables.optional("MANA_SERVICE_KEY_PREVIOUS"),
+    }
+    for name, key in keys.items():
+        if key and not (least <= len(key) <= SERVICE_KEY_MAX and _is_token(key)):
+            variables.problems.append(
+                f"{name} must have {least} to {SERVICE_KEY_MAX} visible ASCII characters, without spaces"
+            )
+    return tuple(key for key in keys.values() if key)
+
+
+def _is_token(value: str) -> bool:
+    """Tell whether a value has visible ASCII characters only: what a header carries unchanged."""
+    return value.isascii() and value.isprintable() and " " not in value
 
 
 def _list(value: str) -> tuple[str, ...]:
@@ -248,45 +267,6 @@ def _list(value: str) -> tuple[str, ...]:
 
 def _database_url(url: str, problems: list[str]) -> str:
     """Return libpq's address of PostgreSQL as it is; what libpq or psycopg would refuse is a problem."""
-    if url and (problem := _problem_of_database_url(url)):
+    if url and (problem := problem_of_url(url)):
         problems.append(f"DATABASE_URL {problem}")
     return url
-
-
-def _problem_of_database_url(url: str) -> str | None:
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in {"postgresql", "postgres"}:
-        return "must start with postgresql://"
-    login_and_hosts, _, name = rest.partition("/")
-    if login_and_hosts.count("@") > 1 or "@" in name.partition("?")[0]:
-        return "has an @ or / in its user name or password: write %40 or %2F"
-    try:
-        parameters = {key: str(value) for key, value in conninfo_to_dict(url).items()}
-    except psycopg.Error:  # its message may show the password
-        return (
-            "cannot be read: write postgresql://user:password@host:port/database, other characters as %XX, and after"
-            " a ? only parameters that libpq knows"
-        )
-    if not parameters.get("dbname") and "service" not in parameters:
-        return "names no database: end it with /name"
-    return _problem_of_hosts(parameters) or _problem_of_parameters(parameters)
-
-
-def _problem_of_hosts(parameters: Mapping[str, str]) -> str | None:
-    hosts = parameters.get("hostaddr", parameters.get("host", "")).split(",")
-    ports = parameters.get("port", "").split(",")
-    if any(port and not (port.isascii() and port.isdigit() and 0 < int(port) <= PORT_MAX) for port in ports):
-        return f"must have ports from 1 to {PORT_MAX}; a : or / in a password is written %3A or %2F"
-    if len(ports) not in {1, len(hosts)}:
-        return "must have one port for all hosts, or one for each"
-    return None
-
-
-def _problem_of_parameters(parameters: Mapping[str, str]) -> str | None:
-    for name, values in LIBPQ_CHOICES.items():
-        if parameters.get(name, values[0]) not in values:
-            return f"must have one of these as {name}: {', '.join(values)}"
-    for name in LIBPQ_NUMBERS:
-        if not re.fullmatch(r"-?\d{1,9}", parameters.get(name, "0"), re.ASCII):
-            return f"must have a whole number as {name}"
-    return None

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import click
-import requests
 import stripe
 from rich.markup import escape
 
 from domain.errors import Busy, ReadOnly, Unavailable
 from domain.store import UnfitDatabase
 from gateways.bell import Bell
+from gateways.http import Unanswered
+from gateways.issuer import PATH as ISSUER_PATH
+from gateways.issuer import fetch_keys
 from ops.command import print_json
 from ops.options import json_option
 from ops.terminal import terminal
@@ -21,7 +23,7 @@ from process.parts import stripe_client, web_parts
 from settings import BadSettings, Settings, read
 
 STRIPE_TIMEOUT_S: Final = 5
-ISSUER_TIMEOUT_S: Final = 3.0
+ISSUER_LIMIT_S: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -104,15 +106,12 @@ def _check_stripe(settings: Settings) -> list[Line]:
 
 
 def _check_jwks(settings: Settings) -> list[Line]:
-    url = f"{settings.auth_url}/api/auth/jwks"
+    url = f"{settings.auth_url}{ISSUER_PATH}"
     try:
-        published = requests.get(url, timeout=ISSUER_TIMEOUT_S).json()["keys"]
-        usable = [key for key in published if key.get("crv") == "Ed25519" and key.get("kid")]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        usable = fetch_keys(url, limit_s=ISSUER_LIMIT_S)
+    except Unanswered as error:
         todo = "is the issuer running? is MANA_AUTH_URL right? known keys are used for 24 hours"
-        return [_failed("jwks", f"cannot be read ({type(error).__name__})", todo)]
-    if not usable:
-        return [_failed("jwks", "no Ed25519 key", "let the issuer publish an EdDSA key")]
+        return [_failed("jwks", f"cannot be read ({error})", todo)]
     return [_well("jwks", f"{len(usable)} usable keys")]
 
 

@@ -8,6 +8,7 @@ import click
 
 from domain.operations.reconciliation import EVENTS_KEPT
 from domain.rules.acts import WHY_MAX
+from domain.rules.instants import check_instant
 from domain.rules.job_kinds import KINDS
 from domain.rules.job_search import age_s
 from domain.rules.jobs import JobState
@@ -39,13 +40,17 @@ class Moment(click.ParamType[datetime]):
         """Read a moment in the time for which Stripe keeps events, or refuse it."""
         now = datetime.now(UTC)
         try:
-            moment = now - timedelta(seconds=age_s(value)) if value[-1:] in "mhd" else datetime.fromisoformat(value)
+            moment = now - timedelta(seconds=age_s(value)) if value[-1:] in "mhd" else _read(value)
         except ValueError:
             self.fail(f"{value!r} is no time, and no age such as 90m, 24h or 7d", param, ctx)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         if not now - EVENTS_KEPT <= moment <= now:
             self.fail(f"Stripe lists the last {EVENTS_KEPT.days} days", param, ctx)
         return moment
+
+
+def _read(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return check_instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 class Reason(click.ParamType[str]):

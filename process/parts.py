@@ -77,7 +77,7 @@ def stripe_client(configured: settings.Settings, *, timeout_s: float = TIMEOUT_S
     """Build the client that calls Stripe.
 
     Args:
-        timeout_s: How long a call may take to connect, and between two reads.
+        timeout_s: How long a call may take, from connecting to the last byte of the answer.
     """
     return connect(configured.stripe_secret_key, api_base=configured.stripe_api_base, timeout_s=timeout_s)
 

@@ -1,5 +1,7 @@
 """The Flask application. `web.server` serves it."""
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from flask import Flask
@@ -8,13 +10,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 import settings as environment
-from domain.rules.texts import BadText, check_id
+from domain.rules.user_ids import is_user_id
 from domain.store.group_commit import GroupCommit
-from domain.units import USER_ID_MAX
+from gateways.issuer import PATH as ISSUER_PATH
 from process.parts import WebParts, web_parts
 from telemetry.logs import configure_logging
 from web import admins, console, pages, public, services, stripe, users
 from web.http import gift_guesses, intake, problems, requests
+from web.http.addresses import ClientAddress
 from web.http.api import Api
 from web.http.jwks import IssuerKeys
 from web.http.parts import EXTENSION, Parts, statement
@@ -47,16 +50,13 @@ ALLOWED_HEADERS: Final = ["Authorization", "Content-Type", "Idempotency-Key", "P
 
 
 class UserIdConverter(BaseConverter):
-    """A user id in a path: an opaque text of 1 to 128 characters."""
+    """A user id in a path: an opaque text of 1 to 128 characters, without a slash."""
 
     def to_python(self, value: str) -> str:
         """Read a user id; any other text is an unknown path."""
-        if len(value) > USER_ID_MAX:
+        if not is_user_id(value):
             raise ValidationError
-        try:
-            return check_id(value)
-        except BadText:
-            raise ValidationError from None
+        return value
 
 
 def create_app(settings: environment.Settings | None = None) -> Flask:
@@ -86,15 +86,21 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     )
     CORS(
         app,
-        resources={path: {"origins": list(settings.cors_origins)} for path in OPEN_TO_OUR_CLIENTS},
+        resources={path: {"origins": _exactly(settings.cors_origins)} for path in OPEN_TO_OUR_CLIENTS},
         expose_headers=EXPOSED_HEADERS,
         allow_headers=ALLOWED_HEADERS,
         max_age=600,
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.wsgi_app = ClientAddress(app.wsgi_app, hops=settings.trusted_proxies)  # type: ignore[assignment,method-assign]
     return app
+
+
+def _exactly(origins: Sequence[str]) -> list[re.Pattern[str]]:
+    """Write origins as what matches them and nothing else: the library takes a text with `[` or `*` for a pattern."""
+    return [re.compile(re.escape(origin) + r"\Z") for origin in origins]
 
 
 def _parts(process: WebParts) -> Parts:
@@ -103,7 +109,7 @@ def _parts(process: WebParts) -> Parts:
         settings=settings,
         database=process.database,
         bell=process.bell,
-        tokens=Tokens(IssuerKeys(f"{settings.auth_url}/api/auth/jwks"), issuer=settings.auth_url),
+        tokens=Tokens(IssuerKeys(settings.auth_url + ISSUER_PATH), issuer=settings.auth_url),
         turns=Turns(),
         group_commit=GroupCommit(settings.database_url, alone=statement),
         waiting_room=WaitingRoom(process.database),

@@ -14,6 +14,52 @@ GOOD = {
 }
 
 
+NO_ORIGINS = [
+    *("*", "null", "app.example", "//app.example", "https://", "https:///", "ftp://x", "https:app.example"),
+    *(
+        "https://app.example/path",
+        "https://app.example//",
+        "https://a?b=c",
+        "https://a#b",
+        "https://u@a",
+        "https://u:p@a",
+    ),
+    *(
+        "https://*.mana.how",
+        "https://.mana.how",
+        "https://a..b",
+        "https://app.example.",
+        r"https://a\.b",
+        "https://[a-z]",
+    ),
+    *(
+        "https://app.example:443",
+        "http://app.example:80",
+        "https://a:",
+        "https://a:0",
+        "https://a:65536",
+        "https://a:08",
+    ),
+    *("https://a:x", "https://a:٣", "https://App.example", "HTTPS://app.example", "https://bücher.example"),
+    *("https://-a.example", "https://a-.example", f"https://{'a' * 64}", "https://" + "a." * 127 + "a", "https://a b"),
+    *("https://127.1", "https://0x7f000001", "https://1", "https://256.1.1.1", "https://[::1", "https://[0:0::1]"),
+    *("https://[::1%25eth0]", "https://[::FFFF]", "https://[::1]x", "https://a\x00", "https://a%2eb"),
+]
+NO_ADDRESSES = [
+    *("auth.example", "//auth.example", "ftp://auth.example", "https://", "https:///x", "https:auth.example"),
+    *("https://u@auth.example", "https://auth.example?a=b", "https://auth.example#a", "https://auth example"),
+    *(
+        "https://auth.example:x",
+        "https://auth.example:",
+        "https://auth.example:0",
+        "https://auth.example:99999",
+        "https://[::1",
+        "https://*.a",
+    ),
+    *("https:\\\\auth.example", "https://bücher.example", "https://auth.example/\x7f", "javascript://a", "file:///etc"),
+]
+
+
 def refusal(environment: dict[str, str]) -> str:
     with pytest.raises(BadSettings) as caught:
         from_environment(environment)
@@ -62,16 +108,18 @@ def test_two_webhook_secrets_may_be_told_while_they_are_rotated() -> None:
 
 @pytest.mark.parametrize("key", ["sk_live_very-secret", "rk_live_very-secret"])
 def test_a_live_key_is_never_sent_to_another_stripe(key: str) -> None:
-    message = refusal({**GOOD, "STRIPE_SECRET_KEY": key, "STRIPE_API_BASE": "http://localhost:12111"})
+    live = {**GOOD, "STRIPE_SECRET_KEY": key, "MANA_SERVICE_KEY": "k" * 32}
+
+    message = refusal({**live, "STRIPE_API_BASE": "http://localhost:12111"})
 
     assert message == "STRIPE_API_BASE must be empty with a live STRIPE_SECRET_KEY"
-    assert from_environment({**GOOD, "STRIPE_SECRET_KEY": key}).stripe_livemode
+    assert from_environment(live).stripe_livemode
 
 
 def test_a_previous_service_key_is_accepted_beside_the_current_one() -> None:
-    settings = from_environment({**GOOD, "MANA_SERVICE_KEY_PREVIOUS": "old"})
+    settings = from_environment({**GOOD, "MANA_SERVICE_KEY_PREVIOUS": "old-secret"})
 
-    assert settings.service_keys == ("very-secret", "old")
+    assert settings.service_keys == ("very-secret", "old-secret")
     assert from_environment({**GOOD, "MANA_SERVICE_KEY_PREVIOUS": " "}).service_keys == ("very-secret",)
 
 
@@ -144,9 +192,7 @@ def test_migrations_and_commands_end_with_the_same_sentence(
     assert caught.value.code == f"mana-credits cannot start: {problem}"
 
 
-@pytest.mark.parametrize(
-    "origins", ["*", "app.example", "//app.example", "https://", "https://app.example/path", "ftp://x", "https://a?b=c"]
-)
+@pytest.mark.parametrize("origins", NO_ORIGINS)
 @pytest.mark.parametrize("name", ["CORS_ORIGINS", "MANA_SYNC_URL"])
 def test_an_origin_that_is_none_is_refused(name: str, origins: str) -> None:
     assert f"{name} must hold origins like https://app.example" in refusal({**GOOD, name: origins})
@@ -161,11 +207,66 @@ def test_our_own_origin_is_that_of_the_base_url() -> None:
     )
 
 
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+@pytest.mark.parametrize("name", ["BASE_URL", "MANA_AUTH_URL", "MANA_NOTIFY_URL", "STRIPE_API_BASE"])
+def test_an_address_that_nobody_could_open_is_refused(name: str, address: str) -> None:
+    assert f"{name} must start with http:// or https://" in refusal({**GOOD, name: address})
+
+
+@pytest.mark.parametrize("address", ["https://Credits.example", "https://c.example:443/x"])
+def test_a_base_url_whose_origin_no_browser_sends_is_refused(address: str) -> None:
+    assert "BASE_URL must have its host in lower case" in refusal({**GOOD, "BASE_URL": address})
+
+
 @pytest.mark.parametrize(
-    "address", ["credits.example", "//credits.example", "ftp://credits.example", "https://", "https:///x"]
+    "origin",
+    [
+        *(
+            "https://a",
+            "http://localhost:5173",
+            "https://xn--bcher-kva.example",
+            "http://127.0.0.1:3061",
+            "http://[::1]:8",
+        ),
+        *("https://a:80", "http://a:443", "https://my_app.example", "https://1.example", f"https://{'a' * 63}.example"),
+    ],
 )
-def test_a_base_url_that_no_browser_could_open_is_refused(address: str) -> None:
-    assert "BASE_URL must start with http:// or https://" in refusal({**GOOD, "BASE_URL": address})
+def test_an_origin_as_browsers_send_it_is_kept(origin: str) -> None:
+    settings = from_environment({**GOOD, "CORS_ORIGINS": origin, "MANA_SYNC_URL": f"{origin}/", "BASE_URL": origin})
+
+    assert (settings.cors_origins, settings.sync_url, settings.own_origin) == ((origin,), origin, origin)
+
+
+@pytest.mark.parametrize("address", ["http://auth:3001", "https://Auth.example:443/mana/", "http://[::1]:8080/a/b"])
+def test_an_address_of_a_service_is_kept_without_the_slash_at_its_end(address: str) -> None:
+    settings = from_environment({**GOOD, "MANA_AUTH_URL": address, "MANA_NOTIFY_URL": address})
+
+    assert settings.auth_url == settings.notify_url == address.rstrip("/")
+
+
+@pytest.mark.parametrize("name", ["MANA_SERVICE_KEY", "MANA_SERVICE_KEY_PREVIOUS"])
+@pytest.mark.parametrize("key", ["x", "1234567", "very secret", "very-secret-ä", "very-secret\x00", "x" * 1_001])
+def test_a_service_key_that_is_short_or_fits_no_header_is_refused(name: str, key: str) -> None:
+    message = refusal({**GOOD, name: key})
+
+    assert message == f"{name} must have 8 to 1000 visible ASCII characters, without spaces"
+
+
+def test_a_service_key_is_longer_where_stripe_moves_real_money() -> None:
+    live = {**GOOD, "STRIPE_SECRET_KEY": "sk_live_very-secret"}
+
+    assert refusal(live).startswith("MANA_SERVICE_KEY must have 32 to 1000")
+    assert from_environment({**live, "MANA_SERVICE_KEY": "k" * 32}).service_keys == ("k" * 32,)
+
+
+@pytest.mark.parametrize("key", ["pk_test_1", "whsec_1", "test", "sk_test_\x07", "sk_test_ 1", "sk_test_ä"])
+def test_a_stripe_key_that_is_none_is_refused(key: str) -> None:
+    assert refusal({**GOOD, "STRIPE_SECRET_KEY": key}).startswith("STRIPE_SECRET_KEY must be a secret key")
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "http://localhost", "//redis"])
+def test_a_redis_that_is_none_is_refused(url: str) -> None:
+    assert refusal({**GOOD, "REDIS_URL": url}) == "REDIS_URL must start with redis:// or rediss://"
 
 
 def test_origins_are_told_one_by_one() -> None:
@@ -179,7 +280,8 @@ def test_origins_are_told_one_by_one() -> None:
     [
         *(("JOB_WAIT_SECONDS", value) for value in ("-1", "11", "abc", "nan", "inf", "1e400")),
         *(("TRUSTED_PROXIES", value) for value in ("-1", "10", "2.7", "abc", "nan", "inf")),
-        *(("WORKER_METRICS_PORT", value) for value in ("-1", "65536", "abc")),
+        *(("WORKER_METRICS_PORT", value) for value in ("-1", "65536", "abc", "9" * 5_000, "²")),
+        *(("PORT", value) for value in ("-1", "65536", "abc", "3061x")),
     ],
 )
 def test_a_number_out_of_its_bounds_is_refused(name: str, value: str) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from flask import Response, request
 
 from domain.errors import Busy
-from web.http.gift_guesses import _address
+from web.http.addresses import network_of
 from web.http.problems import TooManyRequests
 
 KEPT_MAX: Final = 1_000
@@ -104,7 +104,7 @@ class KeptAnswers:
             fresh = self._find(key, kept_s)  # somebody may have drawn it while this request waited
             if fresh is not None:
                 return fresh
-            self.drawn.add(f"{key[0]} {_address()}")
+            self.drawn.add(f"{key[0]} {_network()}")
             return self._keep(key, draw())
         finally:
             drawing.release()
@@ -149,10 +149,14 @@ def answer_kept(
         TooManyRequests: this address asks too often.
         Busy: too many answers are being drawn.
     """
-    answers.requests.add(f"{key[0]} {_address()}")
+    answers.requests.add(f"{key[0]} {_network()}")
     drawing = answers.get(key, draw, kept_s=kept_s)
     answer = Response(drawing.body, content_type=content_type, headers=dict(headers))
     answer.headers["Cache-Control"] = cache_control
     answer.set_etag(drawing.tag)
     answer.make_conditional(request)
     return answer
+
+
+def _network() -> str:
+    return network_of(request.remote_addr or "")
