@@ -113,11 +113,21 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 
 def database_url() -> str:
-    """Read only `DATABASE_URL`: all that a migration needs."""
+    """Read only `DATABASE_URL`: all that most commands need."""
+    return _address("DATABASE_URL")
+
+
+def migration_database_url() -> str:
+    """Read the address with the login that owns the tables: `MIGRATION_DATABASE_URL`, else `DATABASE_URL`."""
+    name = "MIGRATION_DATABASE_URL"
+    return _address(name if os.environ.get(name, "").strip() else "DATABASE_URL")
+
+
+def _address(name: str) -> str:
     problems: list[str] = []
-    url = _sqlalchemy_url(os.environ.get("DATABASE_URL", "").strip(), problems)
+    url = _sqlalchemy_url(os.environ.get(name, "").strip(), problems)
     if problems or not url:
-        sys.exit("mana-credits cannot start: DATABASE_URL is missing or no postgresql:// address")
+        sys.exit(f"mana-credits cannot start: {name} is missing or no postgresql:// address")
     return url
 
 

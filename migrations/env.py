@@ -1,10 +1,10 @@
-"""Alembic's entry: one migration at a time, on the database that `DATABASE_URL` names."""
+"""Alembic's entry: one migration at a time, as the login of `MIGRATION_DATABASE_URL`, or else of `DATABASE_URL`."""
 
 import importlib
 import pkgutil
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 import settings
 from domain import store
@@ -23,7 +23,7 @@ for module in pkgutil.iter_modules(store.__path__):
 
 def migrate() -> None:
     """Run the migrations in one transaction; a second process started meanwhile waits, then finds nothing to do."""
-    engine = create_engine(settings.database_url())
+    engine = create_engine(settings.migration_database_url(), poolclass=NullPool)
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK})
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
@@ -33,7 +33,6 @@ def migrate() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
-    engine.dispose()
 
 
 def ours(name: str | None, kind: str, _parents: object) -> bool:

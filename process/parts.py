@@ -103,11 +103,12 @@ def command_parts(*, statement_timeout_s: float = COMMAND_STATEMENT_S, as_app: b
     """Build what a command needs; only `DATABASE_URL` must be set.
 
     Args:
-        as_app: With the rights of the service; `False` for what only the owner of the tables may do.
+        as_app: With the rights of the service; `False` for what only the owner of the tables may do, whose login is
+            that of the migrations.
     """
     url = settings.redis_url()
     database = Database(
-        settings.database_url(),
+        settings.database_url() if as_app else settings.migration_database_url(),
         pool_size=1,
         lock_timeout_s=5,
         statement_timeout_s=statement_timeout_s,

@@ -1,6 +1,5 @@
 """What all tests share: real PostgreSQL, a fresh database for each test, and the books proved after each."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -19,6 +19,7 @@ from domain.rules.idempotency import ClientKey
 from domain.rules.ledger import Movement, TransactionType
 from domain.store import Database, invariants, ledger
 from domain.units import Credits, UserId
+from local.logins import APP_ROLE, OWNER, SERVICE, create_logins
 from local.postgres import Postgres
 from settings import Settings, from_environment
 from tests.issuer import Issuer, running_issuer
@@ -34,28 +35,46 @@ T = TypeVar("T")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A server of our own, without fsync: no test pulls the plug of the machine."""
     with Postgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"}) as server:
+        create_logins(server)
+        with psycopg.connect(server.url(), autocommit=True) as superuser:
+            # What tests do as the owner: break the books, end others' connections, work as the service would.
+            superuser.execute(f"GRANT {APP_ROLE} TO {OWNER} WITH SET TRUE, INHERIT FALSE")
+            superuser.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}")
+            superuser.execute(f"GRANT pg_signal_backend TO {OWNER}")
         yield server
 
 
 @pytest.fixture(scope="session")
 def template(postgres: Postgres) -> str:
     """A migrated database that every test's database is copied from."""
-    migrate(postgres.create_database("template_mana"))
+    url = postgres.create_database("template_mana", owner=OWNER)
+    migrate(url)
+    with psycopg.connect(url) as owner:  # tests have a fixed date, which is further away every year
+        owner.execute(
+            "CREATE OR REPLACE FUNCTION credits.clock_tolerance() RETURNS interval LANGUAGE sql IMMUTABLE"
+            " AS $$ SELECT interval '100 years' $$"
+        )
     return "template_mana"
 
 
 @pytest.fixture
 def database_url(postgres: Postgres, template: str) -> Iterator[str]:
-    """A fresh, migrated database; dropped afterwards."""
+    """A fresh, migrated database, as the login of its owner; dropped afterwards."""
     name = f"test_{uuid4().hex[:12]}"
-    yield postgres.create_database(name, template=template)
+    yield postgres.create_database(name, template=template, owner=OWNER)
     postgres.drop_database(name)
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def service_url(postgres: Postgres, database_url: str) -> str:
+    """The same database, as the login of web and workers, which owns nothing."""
+    return postgres.url(database_url.rpartition("/")[2], SERVICE)
+
+
+@pytest.fixture
+def database(service_url: str) -> Iterator[Database]:
     """The database as web and workers see it. When the test has ended, every invariant must hold."""
-    opened = Database(sqlalchemy_url(database_url), pool_size=40)
+    opened = Database(sqlalchemy_url(service_url), pool_size=40)
     yield opened
     with opened.single() as store:
         assert invariants.audit(store) == []
@@ -70,11 +89,11 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def settings(database_url: str, issuer: Issuer) -> Settings:
+def settings(service_url: str, issuer: Issuer) -> Settings:
     """Settings of a web process without Redis: the bell is silent, what is accepted is recorded all the same."""
     return from_environment(
         {
-            "DATABASE_URL": database_url,
+            "DATABASE_URL": service_url,
             "REDIS_URL": "redis://127.0.0.1:1/0",
             "MANA_AUTH_URL": issuer.url,
             "MANA_SERVICE_KEY": "service-key",
@@ -99,15 +118,9 @@ def app(settings: Settings, database: Database) -> Iterator[Flask]:
 
 def migrate(url: str) -> None:
     """Bring a database up to date, as `alembic upgrade head` does."""
-    before = os.environ.get("DATABASE_URL")
-    os.environ["DATABASE_URL"] = url
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIGRATION_DATABASE_URL", url)
         command.upgrade(Config(toml_file=ROOT / "pyproject.toml"), "head")
-    finally:
-        if before is None:
-            del os.environ["DATABASE_URL"]
-        else:
-            os.environ["DATABASE_URL"] = before
 
 
 def sqlalchemy_url(url: str) -> str:

@@ -12,19 +12,13 @@ from sqlalchemy.engine import Connection
 
 from domain.errors import Busy, Unavailable
 from domain.store.schema import SCHEMA_REVISION
-
-APP_ROLE = "mana_credits_app"
-"""The role of web and workers: it may append to the ledger through its one function, and not change it."""
+from domain.store.session_role import UnfitDatabase, refuse_stranger, role_to_set
 
 _BUSY = frozenset({"55P03", "40P01", "40001", "57014"})
 """SQLSTATEs of lock_not_available, deadlock_detected, serialization_failure and query_canceled (a time limit)."""
 
 _AWAY = frozenset({"25006", "25P03"})
 """SQLSTATEs of read_only_sql_transaction (a standby) and idle_in_transaction_session_timeout (we were suspended)."""
-
-
-class UnfitDatabase(Exception):
-    """The database is not durable, or is older than this code. The message says what to do."""
 
 
 class Reader:
@@ -81,7 +75,7 @@ class Database:
         pool_size: Most connections of this process.
         lock_timeout_s: How long a statement may wait for a row that another transaction has locked.
         statement_timeout_s: How long a statement may take.
-        as_app: Run as the role without rights on the ledger; `False` only for commands that a person runs.
+        as_app: Run with the rights of the service only; `False` for commands of a person that need the owner's.
     """
 
     def __init__(
@@ -108,9 +102,9 @@ class Database:
             "statement_timeout": f"{statement_timeout_s}s",
             "idle_in_transaction_session_timeout": "10s",
             "TimeZone": "UTC",
-            **({"role": APP_ROLE} if as_app else {}),
         }
         event.listen(self._engine, "connect", lambda connection, _record: _prepare(connection, session))
+        event.listen(self._engine, "connect", _take_role if as_app else _keep_role)
         event.listen(self._engine, "checkout", _refuse_ended)
 
     @contextmanager
@@ -191,17 +185,40 @@ def _refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:
         raise exc.DisconnectionError
 
 
+def _take_role(connection: Any, _record: Any) -> None:
+    """Leave a new connection no right but the service's."""
+    with _closed_if_unfit(connection):
+        role = role_to_set(connection)
+        if role is not None:
+            connection.execute("SELECT set_config('role', %s, false)", (role,))
+        connection.commit()
+
+
+def _keep_role(connection: Any, _record: Any) -> None:
+    """Leave a new connection the owner's rights, which it must have."""
+    with _closed_if_unfit(connection):
+        refuse_stranger(connection)
+        connection.commit()
+
+
+@contextmanager
+def _closed_if_unfit(connection: Any) -> Iterator[None]:
+    """Close a new connection that is refused: the pool does not know it yet."""
+    try:
+        yield
+    except UnfitDatabase:
+        connection.close()
+        raise
+
+
 def _prepare(connection: Any, session: Mapping[str, str]) -> None:
-    """Give a new connection its limits and its role, and refuse one that could lose commits in a crash."""
+    """Give a new connection its limits, and refuse one that could lose commits in a crash."""
     settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in session.items())
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('synchronous_commit') AS durable")
         (durable,) = cursor.fetchone()
         if durable == "off":
             raise UnfitDatabase("synchronous_commit is off: acknowledged credits could be lost; turn it on")
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APP_ROLE,))
-        if cursor.fetchone() is None:
-            raise UnfitDatabase(f"the role {APP_ROLE} is missing: run `alembic upgrade head`")
         cursor.execute(f"SELECT {settings}")
     connection.commit()
 

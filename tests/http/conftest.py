@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 
 from domain.store import Database
 from local import tether
+from local.logins import OWNER, SERVICE
 from local.ports import free_port
 from local.postgres import Postgres
 from tests.conftest import ROOT, give
@@ -33,7 +34,7 @@ def api(app: Flask, issuer: Issuer) -> Api:
 @pytest.fixture(scope="session")
 def shared_database_url(postgres: Postgres, template: str) -> Iterator[str]:
     """One database for all tests that do not care what else is in it."""
-    yield postgres.create_database("test_shared", template=template)
+    yield postgres.create_database("test_shared", template=template, owner=OWNER)
     postgres.drop_database("test_shared")
 
 
@@ -49,7 +50,8 @@ class Server:
 def server(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[Server]:
     """A granian process as the Procfile starts it, but with one worker. It is gone when the tests have ended."""
     port = free_port()
-    url = postgres.create_database("test_served", template=template)
+    postgres.create_database("test_served", template=template, owner=OWNER)
+    url = postgres.url("test_served", SERVICE)
     environment = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": url,
