@@ -22,7 +22,9 @@ def run_function(migration_file: str, earlier: str, name: str) -> None:
         name: The function's name with its schema.
     """
     sql = Path(migration_file).with_name(f"{earlier}.sql").read_text(encoding="utf-8")
-    definition = re.search(rf"^CREATE (?:OR REPLACE )?(FUNCTION {re.escape(name)}\(.*?\$\$.*?\$\$;?)$", sql, re.M | re.S)
+    definition = re.search(
+        rf"^CREATE (?:OR REPLACE )?(FUNCTION {re.escape(name)}\(.*?\$\$.*?\$\$;?)$", sql, re.MULTILINE | re.DOTALL
+    )
     if definition is None:
         raise LookupError(f"{earlier}.sql makes no function {name}")
     _execute(f"CREATE OR REPLACE {definition[1]}")

@@ -22,9 +22,9 @@ from process.parts import command_parts
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def erase(*, user_id: str, email: str | None, why: str, yes: bool, as_json: bool) -> None:
-    """Erase a user's personal data: descriptions, metadata, payloads, errors, client secrets, names and addresses.
+    """Erase a user's personal data: texts, metadata, payloads, errors, client secrets, names, addresses, clients' keys.
 
-    Amounts, ids and keys stay: the books hold as before. It cannot be taken back. What Stripe knows is erased at
+    Amounts and ids stay: the books hold as before. Nobody acts for the user again. What Stripe knows is erased at
     Stripe: delete the customer there.
     """
     if not yes:

@@ -39,6 +39,7 @@ class WorkerParts:
     Attributes:
         stripe: Creates our objects at Stripe.
         stripe_reader: Reads Stripe's objects.
+        event_secrets: What marks of stored events are made with: the first one; the others are on their way out.
         livemode: Whether this service expects real money from Stripe.
         notifier: Posts notices about sync to users; `None` where no notification service is configured.
     """
@@ -47,6 +48,7 @@ class WorkerParts:
     bell: Bell
     stripe: StripeGateway
     stripe_reader: StripeReader
+    event_secrets: tuple[str, ...]
     livemode: bool
     notifier: Notifier | None = None
 
@@ -93,6 +95,7 @@ def worker_parts() -> WorkerParts:
         bell=Bell(configured.redis_url, timeout_s=3),
         stripe=StripeGateway(client, database=database),
         stripe_reader=StripeReader(client),
+        event_secrets=configured.stripe_webhook_secrets,
         livemode=configured.stripe_livemode,
         notifier=Notifier(configured.notify_url, configured.service_keys[0]) if configured.notify_url else None,
     )

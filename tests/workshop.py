@@ -17,6 +17,7 @@ def worker(database: Database, *, notifier: Notifier | None = None) -> WorkerPar
         stripe=StripeGateway(client, database=database),
         stripe_reader=StripeReader(client),
         bell=Bell("redis://127.0.0.1:1/0"),
+        event_secrets=("whsec_1",),
         livemode=False,
         notifier=notifier,
     )

@@ -187,18 +187,16 @@ def _refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:
 
 def _take_role(connection: Any, _record: Any) -> None:
     """Leave a new connection no right but the service's."""
-    with _closed_if_unfit(connection):
+    with _closed_if_unfit(connection), connection.transaction():
         role = role_to_set(connection)
         if role is not None:
             connection.execute("SELECT set_config('role', %s, false)", (role,))
-        connection.commit()
 
 
 def _keep_role(connection: Any, _record: Any) -> None:
     """Leave a new connection the owner's rights, which it must have."""
-    with _closed_if_unfit(connection):
+    with _closed_if_unfit(connection), connection.transaction():
         refuse_stranger(connection)
-        connection.commit()
 
 
 @contextmanager

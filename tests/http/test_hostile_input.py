@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from domain.store import Database
+from local.logins import SERVICE
 from local.postgres import Postgres
 from settings import from_environment
 from tests.conftest import give, sqlalchemy_url
@@ -102,7 +103,8 @@ class House:
 
 @pytest.fixture(scope="module")
 def whole_house(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[House]:
-    url = postgres.create_database("test_hostile", template=template)
+    postgres.create_database("test_hostile", template=template)
+    url = postgres.url("test_hostile", SERVICE)
     settings = from_environment(
         {
             "DATABASE_URL": url,
@@ -116,7 +118,7 @@ def whole_house(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[H
         }
     )
     app, database = create_app(settings), Database(sqlalchemy_url(url))
-    give(database, "anna", 10_000_000)
+    give(database, "anna", 1_000_000)
     yield House(api=Api(app, issuer), database=database, package_id=offer(database))
     app.extensions["mana_credits"].close()
     database.close()

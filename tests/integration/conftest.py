@@ -134,6 +134,7 @@ def house(database: Database, local: LocalStripe) -> House:
         stripe=StripeGateway(client, database=database),
         stripe_reader=StripeReader(client),
         bell=Bell("redis://127.0.0.1:1/0"),
+        event_secrets=("whsec_1",),
         livemode=False,
     )
     with database.begin() as store:

@@ -2,6 +2,7 @@
 
 import pytest
 
+import settings
 from settings import BadSettings, from_environment
 
 GOOD = {
@@ -131,3 +132,17 @@ def test_a_number_out_of_its_bounds_is_refused(name: str, value: str) -> None:
 def test_the_port_is_in_the_default_address() -> None:
     assert from_environment({**GOOD, "PORT": "8080"}).base_url == "http://localhost:8080"
     assert from_environment({**GOOD, "BASE_URL": "https://c.example/"}).base_url == "https://c.example"
+
+
+def test_migrations_have_a_login_of_their_own_if_they_are_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://web@db/mana")
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", " ")
+    assert settings.migration_database_url() == settings.database_url() == "postgresql+psycopg://web@db/mana"
+
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "postgresql://owner@db/mana")
+    assert settings.migration_database_url() == "postgresql+psycopg://owner@db/mana"
+    assert settings.database_url() == "postgresql+psycopg://web@db/mana"
+
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "mysql://very-secret@db")
+    with pytest.raises(SystemExit, match=r"MIGRATION_DATABASE_URL is missing or no postgresql:// address$"):
+        settings.migration_database_url()
