@@ -26,26 +26,26 @@ SCENARIOS: Final[dict[str, Callable[[Ground], Iterator[Row]]]] = {
 }
 
 
-def main(words: list[str]) -> None:
-    """Run the scenarios named, or all; with `--write` each one's table in the documentation is written anew."""
-    wanted = [word for word in words if word != WRITE]
-    unknown = set(wanted) - set(SCENARIOS)
+def main(arguments: list[str]) -> None:
+    """Run the named scenarios, or all; with `--write` replace their tables in the documentation."""
+    names = [argument for argument in arguments if argument != WRITE]
+    unknown = set(names) - set(SCENARIOS)
     if unknown:
-        sys.exit(f"Unknown: {', '.join(sorted(unknown))}. There are: {', '.join(SCENARIOS)}")
+        sys.exit(f"Unknown scenario: {', '.join(sorted(unknown))}. Choose from: {', '.join(SCENARIOS)}")
     seconds = float(os.environ.get("BENCH_SECONDS", "8"))
     with tempfile.TemporaryDirectory(prefix="mana-bench-") as directory, LocalStack(Path(directory)) as stack:
         ground = Ground(stack, seconds=seconds)
         ground.prepare()
-        for name in wanted or SCENARIOS:
-            rows = list(_told(SCENARIOS[name](ground)))
+        for name in names or SCENARIOS:
+            rows = list(_print_rows(SCENARIOS[name](ground)))
             print_table(rows)
-            if WRITE in words:
+            if WRITE in arguments:
                 write_into(DOCUMENT, name, as_markdown(rows, seconds))
-        if WRITE in words and ground.plan:
+        if WRITE in arguments and ground.plan:
             write_into(DOCUMENT, "plan", f"```\n{ground.plan}\n```")
 
 
-def _told(rows: Iterator[Row]) -> Iterator[Row]:
+def _print_rows(rows: Iterator[Row]) -> Iterator[Row]:
     for row in rows:
         print(f"{row.name}: {row.per_second:,.0f}/s", flush=True)
         yield row

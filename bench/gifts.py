@@ -1,10 +1,10 @@
-"""Gifts and holds: two requests that follow from each other, measured as one."""
+"""Gifts and holds: requests that depend on each other, measured together."""
 
 import json
 import random
 from collections.abc import Iterator
 from itertools import count
-from typing import Any, Final
+from typing import Final
 
 from bench import load
 from bench.ground import USERS, Ground, Row
@@ -19,11 +19,12 @@ def gifts(ground: Ground) -> Iterator[Row]:
 
     def talk() -> load.Talk:
         creator, receiver = random.sample(callers, 2)
-        gift = json.loads((yield _post("/api/v1/gifts", {"totalCredits": 1}, Authorization=creator)))
-        redeem = _post(f"/api/v1/gifts/{gift['code']}/redeem", {}, Authorization=receiver, Prefer="wait=10")
-        told = json.loads((yield redeem))
-        while told.get("status") == "pending":
-            told = json.loads((yield load.http("GET", f"/api/v1/jobs/{told['jobId']}", Authorization=receiver)))
+        gift = json.loads((yield load.post("/api/v1/gifts", {"totalCredits": 1}, Authorization=creator)))
+        redeem = load.post(f"/api/v1/gifts/{gift['code']}/redeem", {}, Authorization=receiver, Prefer="wait=10")
+        redeemed = json.loads((yield redeem))
+        while redeemed.get("status") == "pending":
+            job = load.http("GET", f"/api/v1/jobs/{redeemed['jobId']}", Authorization=receiver)
+            redeemed = json.loads((yield job))
 
     yield ground.measure_talks("gift made and redeemed", talk, connections=16)
 
@@ -35,14 +36,10 @@ def holds(ground: Ground) -> Iterator[Row]:
     def talk() -> load.Talk:
         key = f"{random.random()}-{next(_number)}"  # noqa: S311
         hold = {"userId": f"bench-{random.randint(1, USERS)}", "amount": 1, "reason": "Bench"}  # noqa: S311
-        reserve = _post("/api/v1/internal/credits/reserve", hold, X_Service_Key=service, Idempotency_Key=key)
+        reserve = load.post("/api/v1/internal/credits/reserve", hold, X_Service_Key=service, Idempotency_Key=key)
         reserved = json.loads((yield reserve))
         commit = {"reservationId": reserved["reservationId"]}
-        yield _post("/api/v1/internal/credits/commit", commit, X_Service_Key=service, Idempotency_Key=key)
+        yield load.post("/api/v1/internal/credits/commit", commit, X_Service_Key=service, Idempotency_Key=key)
 
     for connections in (16, 64):
         yield ground.measure_talks("reserve and commit", talk, connections=connections)
-
-
-def _post(path: str, body: Any, **headers: str) -> bytes:
-    return load.http("POST", path, json.dumps(body).encode(), **headers)

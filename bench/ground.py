@@ -1,4 +1,4 @@
-"""The ground every measurement stands on: the whole local stack, with seeded users, and pgbench on the same server."""
+"""What every measurement uses: the whole local stack, with seeded users, and pgbench on the same server."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 import psycopg
 
@@ -25,8 +25,8 @@ class Row:
 
     Attributes:
         beside: Transactions per second of pgbench in the same minute; 0 where none was run.
-        service_us: CPU-µs of web and worker processes a request or job.
-        postgresql_us: CPU-µs of PostgreSQL a request or job.
+        service_us: CPU-µs of web and worker processes per request or job.
+        postgresql_us: CPU-µs of PostgreSQL per request or job.
     """
 
     name: str
@@ -44,6 +44,37 @@ class Row:
         return self.per_second / self.beside if self.beside else None
 
 
+class Costs(TypedDict):
+    """The members of a `Row` that `Usage` gives."""
+
+    beside: float
+    service_us: float
+    postgresql_us: float
+
+
+@dataclass(kw_only=True)
+class Usage:
+    """What a block of the benchmark used, filled when the block ends.
+
+    Attributes:
+        beside: Transactions per second of pgbench just before and after, on average; 0 where it was not run.
+        service_s: CPU seconds of the service's processes.
+        postgresql_s: CPU seconds of PostgreSQL.
+    """
+
+    beside: float = 0.0
+    service_s: float = 0.0
+    postgresql_s: float = 0.0
+
+    def per(self, count: int) -> Costs:
+        """Compute the members of a `Row` for `count` requests or jobs."""
+        return {
+            "beside": self.beside,
+            "service_us": self.service_s * 1e6 / count,
+            "postgresql_us": self.postgresql_s * 1e6 / count,
+        }
+
+
 class Ground:
     """A running stack to measure on.
 
@@ -51,7 +82,7 @@ class Ground:
         seconds: How long each measurement lasts.
 
     Attributes:
-        plan: How PostgreSQL finds what is due, once that was looked at.
+        plan: PostgreSQL's plan to find due subscriptions; set by the scenario `renewals`.
     """
 
     def __init__(self, stack: LocalStack, *, seconds: float) -> None:
@@ -77,36 +108,46 @@ class Ground:
     def measure_load(self, name: str, run: Callable[..., load.Measured], *, connections: int, mode: str = "-N") -> Row:
         """Let `run` load the service, with pgbench just before and just after."""
         run(connections=connections, seconds=min(1.0, self.seconds))
-        before = self.pgbench(mode, connections)
-        service, postgresql = self.cpu_seconds()
-        measured = run(connections=connections, seconds=self.seconds)
-        service_after, postgresql_after = self.cpu_seconds()
-        after = self.pgbench(mode, connections)
-        count = len(measured.latencies_s)
-        bad = {status: n for status, n in measured.statuses.items() if status not in {200, 201}}
+        with self.beside_pgbench(mode, connections) as usage:
+            measured = run(connections=connections, seconds=self.seconds)
         return Row(
             name=f"{name}, {connections} connections",
             per_second=measured.per_second,
-            beside=(before + after) / 2,
-            service_us=(service_after - service) * 1e6 / count,
-            postgresql_us=(postgresql_after - postgresql) * 1e6 / count,
             p50_ms=measured.percentile_ms(0.5),
             p99_ms=measured.percentile_ms(0.99),
-            remark=f"not 200: {bad}" if bad else "",
+            remark=measured.remark,
+            **usage.per(len(measured.latencies_s)),
         )
 
-    def pgbench(self, mode: str, connections: int) -> float:
-        """Run pgbench on the same server; transactions per second."""
-        # Half a measurement each: one run before and one after make a whole.
-        told = ["-c", str(connections), "-j", "2", "-T", str(max(1, int(self.seconds / 2))), "-M", "prepared", mode]
-        output = self._pgbench(*told)
-        found = re.search(r"tps = ([\d.]+)", output)
-        if found is None:
-            raise RuntimeError(f"pgbench printed no tps: {output}")
-        return float(found[1])
+    @contextmanager
+    def beside_pgbench(self, mode: str, connections: int) -> Iterator[Usage]:
+        """Run pgbench just before and just after a block, and count the CPU time of the block."""
+        before = self.pgbench(mode, connections)
+        with self.count_cpu() as usage:
+            yield usage
+        usage.beside = (before + self.pgbench(mode, connections)) / 2
 
-    def cpu_seconds(self) -> tuple[float, float]:
-        """CPU used so far by the service's processes, and by PostgreSQL."""
+    @contextmanager
+    def count_cpu(self) -> Iterator[Usage]:
+        """Count the CPU time of a block."""
+        usage = Usage()
+        service, postgresql = self._cpu_seconds()
+        yield usage
+        service_after, postgresql_after = self._cpu_seconds()
+        usage.service_s, usage.postgresql_s = service_after - service, postgresql_after - postgresql
+
+    def pgbench(self, mode: str, connections: int) -> float:
+        """Run pgbench on the same server; returns transactions per second."""
+        # Half as long as a measurement: one run before it and one after it are as long together.
+        options = ["-c", str(connections), "-j", "2", "-T", str(max(1, int(self.seconds / 2))), "-M", "prepared", mode]
+        output = self._pgbench(*options)
+        rate = re.search(r"tps = ([\d.]+)", output)
+        if rate is None:
+            raise RuntimeError(f"pgbench printed no tps: {output}")
+        return float(rate[1])
+
+    def _cpu_seconds(self) -> tuple[float, float]:
+        """Read the CPU seconds used so far by the service's processes, and by PostgreSQL."""
         service = [process.pid for process in self.stack.processes.values() if process.pid]
         postgresql = self.stack.postgres.pid
         return processes.cpu_seconds(*service), processes.cpu_seconds(*([postgresql] if postgresql else []))
@@ -117,6 +158,11 @@ class Ground:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             yield connection
 
+    def has_pending_jobs(self) -> bool:
+        """Return whether a job is pending."""
+        with self.sql() as connection:
+            return connection.execute("SELECT 1 FROM jobs.jobs WHERE state = 'pending' LIMIT 1").fetchone() is not None
+
     def prepare(self) -> None:
         """Make pgbench's tables, and users with credits to spend."""
         if not self.stack.postgres.has_database(PGBENCH_DATABASE):
@@ -126,14 +172,14 @@ class Ground:
             connection.execute(_SEED, {"users": USERS, "balance": BALANCE})
             connection.execute("VACUUM ANALYZE")
 
-    def _pgbench(self, *told: str) -> str:
+    def _pgbench(self, *options: str) -> str:
         program = str(Path(self.stack.postgres.binary("pgbench")))
         url = self.stack.postgres.url(PGBENCH_DATABASE)
-        return subprocess.run([program, *told, url], check=True, capture_output=True, text=True).stdout
+        return subprocess.run([program, *options, url], check=True, capture_output=True, text=True).stdout
 
 
 _SEED: Final = """
-SELECT count(made.id) FROM generate_series(1, %(users)s) AS n, LATERAL credits.append(
+SELECT count(appended.id) FROM generate_series(1, %(users)s) AS n, LATERAL credits.append(
     gen_random_uuid(), 'bench-' || n, 'grant', %(balance)s, 'bench', 'bench:seed', 'To spend', NULL,
-    'bench-seed', NULL, NULL, now()) AS made
+    'bench-seed', NULL, NULL, now()) AS appended
 """

@@ -4,24 +4,25 @@ Python's sockets and epoll, about 30 CPU-µs a request. Its own CPU is left out 
 machine's cores with the service and PostgreSQL, as pgbench does with PostgreSQL.
 """
 
+import json
 import selectors
 import socket
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length: "
 _RECEIVE_BYTES: Final = 65_536
 
 Talk = Generator[bytes, bytes, None]
-"""Requests that follow from each other: yields each one, and is sent the body of its answer."""
+"""Requests that depend on each other: yields each request, and receives the body of its answer."""
 
 
 @dataclass
 class Measured:
-    """What a run saw.
+    """What a run measured.
 
     Attributes:
         seconds: How long it took.
@@ -43,6 +44,12 @@ class Measured:
         ordered = sorted(self.latencies_s)
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1_000
 
+    @property
+    def remark(self) -> str:
+        """The statuses other than 200 and 201, with their counts; empty if there are none."""
+        unexpected = {status: count for status, count in self.statuses.items() if status not in {200, 201}}
+        return f"not 200: {unexpected}" if unexpected else ""
+
 
 class _Connection:
     """One connection, and the request under way on it."""
@@ -63,16 +70,16 @@ class _Connection:
         self.socket.sendall(request)
         return True
 
-    def answer(self, talk: Talk) -> bool:
-        """Tell a conversation the body that came, and send what it says next; False if it is over."""
+    def send_reply(self, talk: Talk) -> bool:
+        """Give a conversation the body that came, and send its next request; False if it is over."""
         try:
             request = talk.send(self.received.partition(_END_OF_HEAD)[2])
         except StopIteration:
             return False
         return self.send_next(iter([request]))
 
-    def status(self) -> int | None:
-        """Read what has come; the status once the answer is whole."""
+    def read_status(self) -> int | None:
+        """Read what has arrived; returns the status once the answer is complete, else `None`."""
         chunk = self.socket.recv(_RECEIVE_BYTES)
         if not chunk:
             raise ConnectionError("the service closed a connection")
@@ -89,7 +96,7 @@ def run(port: int, request: Callable[[], bytes], *, connections: int, seconds: f
     """Send requests as fast as they are answered, for some seconds.
 
     Args:
-        request: Makes the next request, head and body.
+        request: Builds the next request, head and body.
         connections: How many requests are under way at any moment.
     """
     until = time.perf_counter() + seconds
@@ -109,7 +116,7 @@ def run_all(port: int, requests: Iterator[bytes], *, connections: int) -> Measur
         under_way = sum(connection.send_next(requests) for connection in opened)
         while under_way:
             for key, _ in selector.select():
-                status = key.data.status()
+                status = key.data.read_status()
                 if status is None:
                     continue
                 measured.latencies_s.append(time.perf_counter() - key.data.sent_at)
@@ -140,11 +147,11 @@ def run_talks(port: int, talk: Callable[[], Talk], *, connections: int, seconds:
             begin(connection)
         while talks:
             for key, _ in selector.select():
-                status = key.data.status()
+                status = key.data.read_status()
                 if status is None:
                     continue
                 measured.statuses[status] = measured.statuses.get(status, 0) + 1
-                if key.data.answer(talks[key.data][0]):
+                if key.data.send_reply(talks[key.data][0]):
                     continue
                 measured.latencies_s.append(time.perf_counter() - talks.pop(key.data)[1])
                 if time.perf_counter() < began + seconds:
@@ -156,9 +163,14 @@ def run_talks(port: int, talk: Callable[[], Talk], *, connections: int, seconds:
 
 
 def http(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    """Write a request as it goes over the wire; header names with `_` for `-`."""
+    """Write a request as it is sent; header names are given with `_` for `-`."""
     lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}"]
     if body:
         lines.append("Content-Type: application/json")
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + _END_OF_HEAD + body
+
+
+def post(path: str, body: Any, **headers: str) -> bytes:
+    """Write a POST request with a JSON body."""
+    return http("POST", path, json.dumps(body).encode(), **headers)

@@ -1,4 +1,4 @@
-"""What a program and its children use of the machine, read from /proc."""
+"""CPU time and memory of a program and its children, read from /proc."""
 
 import os
 from collections.abc import Iterator
@@ -10,29 +10,29 @@ _PAGE_MB: Final = os.sysconf("SC_PAGE_SIZE") / 1_000_000
 
 
 def cpu_seconds(*roots: int) -> float:
-    """Add up user and system time of these processes and all below them, ended children included."""
-    return sum(sum(int(ticks) for ticks in told[11:15]) * _TICK_S for told in _told_by(roots))
+    """Add up user and system time of these processes and their descendants, with children that have ended."""
+    return sum(sum(int(ticks) for ticks in fields[11:15]) * _TICK_S for fields in _stat_fields(roots))
 
 
 def resident_mb(*roots: int) -> float:
-    """Add up the resident memory of these processes and all below them; what they share counts for each."""
-    return sum(int(told[21]) * _PAGE_MB for told in _told_by(roots))
+    """Add up the resident memory of these processes and their descendants. Shared memory counts for each."""
+    return sum(int(fields[21]) * _PAGE_MB for fields in _stat_fields(roots))
 
 
-def _told_by(roots: tuple[int, ...]) -> Iterator[list[str]]:
-    """Read `/proc/<pid>/stat`, from the state on, of these processes and all below them."""
-    told: dict[int, list[str]] = {}
+def _stat_fields(roots: tuple[int, ...]) -> Iterator[list[str]]:
+    """Read `/proc/<pid>/stat`, from the state on, of these processes and their descendants."""
+    stats: dict[int, list[str]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            told[int(stat.parent.name)] = stat.read_text(errors="replace").rpartition(")")[2].split()
+            stats[int(stat.parent.name)] = stat.read_text(errors="replace").rpartition(")")[2].split()
         except OSError:
             continue
-    return (facts for pid, facts in told.items() if _is_below(pid, set(roots), told))
+    return (fields for pid, fields in stats.items() if _is_below(pid, set(roots), stats))
 
 
-def _is_below(pid: int, roots: set[int], told: dict[int, list[str]]) -> bool:
+def _is_below(pid: int, roots: set[int], stats: dict[int, list[str]]) -> bool:
     while pid > 1:
         if pid in roots:
             return True
-        pid = int(told[pid][1]) if pid in told else 0
+        pid = int(stats[pid][1]) if pid in stats else 0
     return False

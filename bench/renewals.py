@@ -1,4 +1,4 @@
-"""Renewals of Cloud Sync: a wave among many idle subscriptions, what else is served meanwhile, and the gate."""
+"""Renewals of Cloud Sync: a wave among many idle subscriptions, requests served meanwhile, and the gate."""
 
 import json
 import os
@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
-from uuid import uuid4
 
 import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
 from bench import load, processes
-from bench.ground import USERS, Ground, Row
+from bench.ground import Ground, Row
+from bench.scenarios import use_requests
 from domain.operations.renewals import PAGE
 from domain.rules.jobs import Queue
 from domain.store.renewals import DUE_PAGE
@@ -25,13 +25,12 @@ SUBSCRIPTIONS: Final = int(os.environ.get("BENCH_SUBSCRIPTIONS", "1000000"))
 DUE: Final = int(os.environ.get("BENCH_DUE", "100000"))
 FIRST_DUE: Final = min(2_000, DUE)
 CONNECTIONS: Final = 16
-LOOKS: Final = 1_000
+LOOKUPS: Final = 1_000
 BUYERS: Final = 50
 PAUSE_S: Final = 0.1
-"""Between the looks whether a wave is over, and between the answer to a purchase and the next purchase."""
+"""Between two checks whether a wave is over, and between the answer to a purchase and the next purchase."""
 
 USE_PAUSE_S: Final = 0.02
-OK: Final = 200
 
 
 def renewals(ground: Ground) -> Iterator[Row]:
@@ -39,7 +38,7 @@ def renewals(ground: Ground) -> Iterator[Row]:
     _subscribe(ground)
     ground.plan = _plan(ground)
     yield _idle(ground)
-    ground.stack.processes["scheduler"].stop()  # the ticks are ours, so that it is known when one was
+    ground.stack.processes["scheduler"].stop()  # the benchmark sends the ticks, so that their time is known
     _make_due(ground, behind=0, count=FIRST_DUE)
     _tick_and_wait(ground)  # now every worker process is warm
     yield _alone(ground)
@@ -51,31 +50,26 @@ def renewals(ground: Ground) -> Iterator[Row]:
 def _alone(ground: Ground) -> Row:
     """A wave with nothing beside it, with pgbench just before and just after."""
     _make_due(ground, behind=FIRST_DUE, count=DUE)
-    before = ground.pgbench("-N", CONNECTIONS)
-    service, postgresql = ground.cpu_seconds()
-    wave = _tick_and_wait(ground)
-    service_after, postgresql_after = ground.cpu_seconds()
-    after = ground.pgbench("-N", CONNECTIONS)
+    with ground.beside_pgbench("-N", CONNECTIONS) as usage:
+        wave = _tick_and_wait(ground)
     return Row(
         name=f"renewals, {DUE:,} due of {SUBSCRIPTIONS:,}",
         per_second=DUE / wave.seconds,
-        beside=(before + after) / 2,
-        service_us=(service_after - service) * 1e6 / DUE,
-        postgresql_us=(postgresql_after - postgresql) * 1e6 / DUE,
         remark=f"{wave.seconds:.1f} s; workers' memory: {wave.memory}",
+        **usage.per(DUE),
     )
 
 
 def _beside(ground: Ground) -> Iterator[Row]:
-    """Purchases and uses, some each second, without a wave and during one."""
+    """Purchases and uses, a few each second, without a wave and during a wave."""
     until = time.perf_counter() + ground.seconds
     yield from _served(ground, "without a wave", lambda: time.perf_counter() > until)
     _make_due(ground, behind=FIRST_DUE + DUE, count=DUE)
     with ThreadPoolExecutor(1) as pool:
         wave = pool.submit(_tick_and_wait, ground)
         rows = list(_served(ground, "during a wave", wave.done))
-    over = wave.result()
-    beside = f"beside {DUE / over.seconds:,.0f} renewals/s; workers' memory: {over.memory}"
+    ended = wave.result()
+    beside = f"beside {DUE / ended.seconds:,.0f} renewals/s; workers' memory: {ended.memory}"
     yield from (replace(row, remark=f"{beside} {row.remark}".strip()) for row in rows)
 
 
@@ -88,21 +82,21 @@ def _gate(ground: Ground) -> Iterator[Row]:
 
 
 def _idle(ground: Ground) -> Row:
-    """Look for what is due when nothing is, among all the idle subscriptions: what a tick costs."""
+    """Look for due subscriptions when none is due, among all the idle ones: the cost of a tick."""
     beside = ground.pgbench("-S", 1)
     with ground.sql() as connection:
         began = time.perf_counter()
-        for _ in range(LOOKS):
+        for _ in range(LOOKUPS):
             connection.execute(DUE_PAGE, _first_page(), prepare=True)
-        took_s = time.perf_counter() - began
-    return Row(name=f"look for what is due among {SUBSCRIPTIONS:,} idle", per_second=LOOKS / took_s, beside=beside)
+        seconds = time.perf_counter() - began
+    return Row(name=f"look for what is due among {SUBSCRIPTIONS:,} idle", per_second=LOOKUPS / seconds, beside=beside)
 
 
 def _plan(ground: Ground) -> str:
     with ground.sql() as connection:
-        connection.execute(DUE_PAGE, _first_page())  # nothing is read from disk any more
-        found = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {DUE_PAGE}", _first_page())
-        return "\n".join(line for (line,) in found)
+        connection.execute(DUE_PAGE, _first_page())  # now everything is in memory
+        plan = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS) {DUE_PAGE}", _first_page())
+        return "\n".join(line for (line,) in plan)
 
 
 def _first_page() -> dict[str, object]:
@@ -123,13 +117,13 @@ class _Wave:
 
     @property
     def memory(self) -> str:
-        """How much it was, from the first sample to the last."""
+        """The memory at the first sample, the most, and at the last, as text."""
         first, last = self.resident_mb[0], self.resident_mb[-1]
         return f"{first:,.0f} MB at first, {max(self.resident_mb):,.0f} at most, {last:,.0f} at last"
 
 
 def _tick_and_wait(ground: Ground) -> _Wave:
-    """Tick as the scheduler does, and wait until nothing is due any more."""
+    """Send a tick as the scheduler does, and wait until nothing is due."""
     worker = ground.stack.processes["worker"].pid or 0
     resident_mb = [processes.resident_mb(worker)]
     began = time.perf_counter()
@@ -158,12 +152,12 @@ def _subscribe(ground: Ground) -> None:
 
 
 def _make_due(ground: Ground, *, behind: int, count: int) -> None:
-    """Make the next `count` subscriptions due, behind the first ones, while nothing else is to be done."""
-    _tick(ground)  # what the schedule wants of this minute is done before the wave
+    """Make the next `count` subscriptions due, after the first `behind`, when all other jobs are done."""
+    _tick(ground)  # the scheduled jobs of this minute are done before the wave
     time.sleep(1)
+    while ground.has_pending_jobs():
+        time.sleep(PAUSE_S)
     with ground.sql() as connection:
-        while connection.execute("SELECT 1 FROM jobs.jobs WHERE state = 'pending' LIMIT 1").fetchone():
-            time.sleep(PAUSE_S)
         connection.execute(_MAKE_DUE, {"behind": behind, "last": behind + count, "now": datetime.now(UTC)})
         connection.execute("VACUUM ANALYZE credits.sync_subscriptions, credits.transactions, jobs.jobs")
         connection.execute("CHECKPOINT")
@@ -171,21 +165,20 @@ def _make_due(ground: Ground, *, behind: int, count: int) -> None:
 
 def _served(ground: Ground, when: str, is_over: Callable[[], bool]) -> Iterator[Row]:
     """Buy and use credits, one after the other on a connection each, until it is over."""
-    purchases, uses = _purchases(ground), _uses(ground)
+    purchases, uses = _purchases(ground), use_requests(ground, keyed=True)
     with ThreadPoolExecutor(2) as pool:
-        sent = {
+        runs = {
             f"purchase, {when}": pool.submit(_send, ground, purchases, PAUSE_S, is_over),
             f"use, {when}": pool.submit(_send, ground, uses, USE_PAUSE_S, is_over),
         }
-    for name, future in sent.items():
+    for name, future in runs.items():
         measured = future.result()
-        bad = {status: n for status, n in measured.statuses.items() if status != OK}
         yield Row(
             name=name,
             per_second=measured.per_second,
             p50_ms=measured.percentile_ms(0.5),
             p99_ms=measured.percentile_ms(0.99),
-            remark=f"not 200: {bad}" if bad else "",
+            remark=measured.remark,
         )
 
 
@@ -199,7 +192,7 @@ def _send(ground: Ground, request: Callable[[], bytes], pause_s: float, is_over:
 
 
 def _purchases(ground: Ground) -> Callable[[], bytes]:
-    """Order the smallest package, and wait for the worker who opens the payment at the local Stripe."""
+    """Build a function that writes the next purchase of the smallest package. Its answer waits for the worker."""
     tokens = [ground.stack.token(f"bench-{n + 1}") for n in range(BUYERS)]
     with ground.sql() as connection:
         ((package_id,),) = connection.execute("SELECT id FROM credits.packages ORDER BY sort_order LIMIT 1").fetchall()
@@ -208,26 +201,10 @@ def _purchases(ground: Ground) -> Callable[[], bytes]:
     return lambda: load.http("POST", "/api/v1/credits/purchase", body, **random.choice(headers))  # noqa: S311
 
 
-def _uses(ground: Ground) -> Callable[[], bytes]:
-    def request() -> bytes:
-        user_id = f"bench-{random.randint(1, USERS)}"  # noqa: S311
-        body = {"userId": user_id, "amount": 1, "appId": "bench", "description": "Bench"}
-        key = uuid4().hex
-        return load.http(
-            "POST",
-            "/api/v1/internal/credits/use",
-            json.dumps(body).encode(),
-            X_Service_Key=ground.service_key,
-            Idempotency_Key=key,
-        )
-
-    return request
-
-
 _BALANCES: Final = """
 INSERT INTO credits.balances (user_id, balance, total_earned, version, created_at, updated_at)
 SELECT 'sync-' || n, given, given, 1, now(), now()
-FROM generate_series(1, %(subscriptions)s) n, LATERAL (SELECT CASE WHEN n %% 10 = 0 THEN 29 ELSE 60 END) AS made (given)
+FROM generate_series(1, %(subscriptions)s) n, LATERAL (SELECT CASE WHEN n %% 10 = 0 THEN 29 ELSE 60 END) AS seed (given)
 """
 _GRANTS: Final = """
 INSERT INTO credits.transactions (id, user_id, seq, type, amount, balance_before, balance_after, total_earned,

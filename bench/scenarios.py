@@ -1,4 +1,4 @@
-"""What is measured."""
+"""Scenarios: spending, reading, a growing ledger, and Stripe's webhook."""
 
 import json
 import random
@@ -21,9 +21,9 @@ _number = count()
 def spending(ground: Ground) -> Iterator[Row]:
     """`POST /internal/credits/use`: random users with and without a key, and one hot user."""
     for connections in (16, 64):
-        yield ground.measure("use, with a key", _use(ground, keyed=True), connections=connections)
-        yield ground.measure("use, without a key", _use(ground, keyed=False), connections=connections)
-        yield ground.measure("use, one hot user", _use(ground, keyed=False, users=1), connections=connections)
+        yield ground.measure("use, with a key", use_requests(ground, keyed=True), connections=connections)
+        yield ground.measure("use, without a key", use_requests(ground, keyed=False), connections=connections)
+        yield ground.measure("use, one hot user", use_requests(ground, keyed=False, users=1), connections=connections)
 
 
 def reading(ground: Ground) -> Iterator[Row]:
@@ -35,28 +35,28 @@ def reading(ground: Ground) -> Iterator[Row]:
 
 
 def growth(ground: Ground) -> Iterator[Row]:
-    """`use`, the balance and the history with 1 000 000 rows in the ledger, beside the same with few."""
+    """`use`, the balance and the history with 1 000 000 rows in the ledger, and with few."""
     token = ground.stack.token("bench-1")
     history = load.http("GET", "/api/v1/credits/transactions", Authorization=f"Bearer {token}")
     for rows in (10_000, LEDGER_ROWS):
         _fill(ground, rows)
-        yield ground.measure(f"use, ledger of {rows:,} rows", _use(ground, keyed=True), connections=16)
+        yield ground.measure(f"use, ledger of {rows:,} rows", use_requests(ground, keyed=True), connections=16)
         yield ground.measure(f"history, ledger of {rows:,} rows", lambda: history, connections=16, mode="-S")
 
 
 def webhook(ground: Ground) -> Iterator[Row]:
-    """Purchases paid: events accepted per second, and credited per second by the workers."""
+    """Paid purchases: events accepted per second, and purchases credited per second by the workers."""
     events = _paid_purchases(ground, EVENTS)
     secret = ground.stack.env["STRIPE_WEBHOOK_SECRET"].split(",")[0]
     deliveries = iter([_delivery(event, secret) for event in events])
     beside = ground.pgbench("-N", 16)
-    service, postgresql = ground.cpu_seconds()
-    began = time.perf_counter()
-    accepted = load.run_all(ground.port, deliveries, connections=16)
-    while _pending(ground):
-        time.sleep(0.02)
-    drained_s = time.perf_counter() - began
-    service_after, postgresql_after = ground.cpu_seconds()
+    with ground.count_cpu() as usage:
+        began = time.perf_counter()
+        accepted = load.run_all(ground.port, deliveries, connections=16)
+        while ground.has_pending_jobs():
+            time.sleep(0.02)
+        seconds = time.perf_counter() - began
+    usage.beside = beside
     yield Row(
         name="webhook accepted, 16 connections",
         per_second=accepted.per_second,
@@ -66,20 +66,19 @@ def webhook(ground: Ground) -> Iterator[Row]:
     )
     yield Row(
         name="webhook to ledger, from the first event to the last credit",
-        per_second=EVENTS / drained_s,
-        beside=beside,
-        service_us=(service_after - service) * 1e6 / EVENTS,
-        postgresql_us=(postgresql_after - postgresql) * 1e6 / EVENTS,
+        per_second=EVENTS / seconds,
+        **usage.per(EVENTS),
     )
 
 
-def _use(ground: Ground, *, keyed: bool, users: int = USERS) -> Callable[[], bytes]:
+def use_requests(ground: Ground, *, keyed: bool, users: int = USERS) -> Callable[[], bytes]:
+    """Build a function that writes the next `use` of one credit, by a random user."""
+
     def request() -> bytes:
         body = {"userId": f"bench-{random.randint(1, users)}", "amount": 1, "appId": "bench", "description": "Bench"}  # noqa: S311
         if keyed:
             body["idempotencyKey"] = f"{time.time_ns()}-{next(_number)}"
-        told = json.dumps(body).encode()
-        return load.http("POST", "/api/v1/internal/credits/use", told, X_Service_Key=ground.service_key)
+        return load.post("/api/v1/internal/credits/use", body, X_Service_Key=ground.service_key)
 
     return request
 
@@ -87,8 +86,8 @@ def _use(ground: Ground, *, keyed: bool, users: int = USERS) -> Callable[[], byt
 def _fill(ground: Ground, rows: int) -> None:
     """Grow the ledger to `rows` rows, spread over the users, through the one function that moves credits."""
     with ground.sql() as connection:
-        there = connection.execute("SELECT count(*) FROM credits.transactions").fetchone()
-        missing = rows - (there[0] if there else 0)
+        row = connection.execute("SELECT count(*) FROM credits.transactions").fetchone()
+        missing = rows - (row[0] if row else 0)
         for first in range(0, max(missing, 0), 50_000):
             batch = min(50_000, missing - first)
             connection.execute(_SPEND, {"rows": batch, "users": USERS})
@@ -96,10 +95,10 @@ def _fill(ground: Ground, rows: int) -> None:
 
 
 def _paid_purchases(ground: Ground, purchases: int) -> list[dict[str, object]]:
-    """Record pending purchases, and make the events that tell their payment."""
+    """Record pending purchases, and build the events of their payment."""
     with ground.sql() as connection:
-        made = connection.execute(_PURCHASES, {"purchases": purchases}).fetchall()
-    return [_event(str(purchase_id), price) for purchase_id, price in made]
+        rows = connection.execute(_PURCHASES, {"purchases": purchases}).fetchall()
+    return [_event(str(purchase_id), price) for purchase_id, price in rows]
 
 
 def _event(purchase_id: str, price: int) -> dict[str, object]:
@@ -126,16 +125,10 @@ def _delivery(event: dict[str, object], secret: str) -> bytes:
     return load.http("POST", "/api/v1/webhooks/stripe", body.encode(), Stripe_Signature=signature)
 
 
-def _pending(ground: Ground) -> bool:
-    with ground.sql() as connection:
-        found = connection.execute("SELECT 1 FROM jobs.jobs WHERE state = 'pending' LIMIT 1").fetchone()
-    return found is not None
-
-
 _SPEND: Final = """
-SELECT count(made.id) FROM generate_series(1, %(rows)s) AS n, LATERAL credits.append(
+SELECT count(appended.id) FROM generate_series(1, %(rows)s) AS n, LATERAL credits.append(
     gen_random_uuid(), 'bench-' || (n %% %(users)s + 1), 'usage', -1, 'bench', 'app:bench', 'To fill', NULL,
-    gen_random_uuid()::text, NULL, NULL, now()) AS made
+    gen_random_uuid()::text, NULL, NULL, now()) AS appended
 """
 _PURCHASES: Final = """
 INSERT INTO credits.purchases (id, user_id, package_id, package_name, credits, price_euro_cents, created_at)

@@ -1,4 +1,4 @@
-"""The table of measurements, on the console and in the documentation."""
+"""The table of measurements, for the terminal and for the documentation."""
 
 import os
 import platform
@@ -24,34 +24,34 @@ def print_table(rows: Sequence[Row]) -> None:
 
 
 def as_markdown(rows: Sequence[Row], seconds: float) -> str:
-    """Write the table, and what it was measured on."""
+    """Build the table in Markdown, with the machine that it was measured on."""
     lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    told = f"`make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine}, {seconds:g} s a row."
-    return "\n".join([told, "", *lines])
+    heading = f"`make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine}, {seconds:g} s a row."
+    return "\n".join([heading, "", *lines])
 
 
-def write_into(document: Path, name: str, told: str) -> None:
-    """Put what was found out between the two marks of that name in a document."""
+def write_into(document: Path, name: str, text: str) -> None:
+    """Replace the text between the two marks of that name in a document."""
     mark = f"<!-- {name} -->"
     before, _, rest = document.read_text(encoding="utf-8").partition(mark)
     _, _, after = rest.partition(mark)
-    document.write_text(f"{before}{mark}\n{told}\n{mark}{after}", encoding="utf-8")
+    document.write_text(f"{before}{mark}\n{text}\n{mark}{after}", encoding="utf-8")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    def shown(number: float, digits: int = 0) -> str:
+    def number_text(number: float, digits: int = 0) -> str:
         return f"{number:,.{digits}f}" if number else ""
 
     return (
         row.name,
-        shown(row.per_second),
-        shown(row.beside),
+        number_text(row.per_second),
+        number_text(row.beside),
         "" if row.ratio is None else f"{row.ratio:.2f}",
-        shown(row.service_us),
-        shown(row.postgresql_us),
-        shown(row.p50_ms, 1),
-        shown(row.p99_ms, 1),
+        number_text(row.service_us),
+        number_text(row.postgresql_us),
+        number_text(row.p50_ms, 1),
+        number_text(row.p99_ms, 1),
         row.remark,
     )

@@ -1,1 +1,1 @@
-"""The command line for people: local stack, jobs, audit, packages."""
+"""The command line `mana-credits`: jobs, users, books, packages, refunds, and checks of a deployment."""

@@ -1,6 +1,5 @@
-"""`mana-credits audit`: prove the books."""
+"""`mana-credits audit`: check the invariants of the books."""
 
-import json
 import sys
 import time
 
@@ -10,21 +9,23 @@ from rich.table import Table
 
 from domain.store import invariants
 from domain.store.invariants import INVARIANTS, Finding
+from ops.command import print_json
+from ops.options import json_option
 from process.parts import command_parts
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def audit(*, as_json: bool) -> None:
-    """Run every invariant of the books. Exits 1 if one does not hold."""
+    """Check every invariant of the books. Exits 1 if one does not hold."""
     began = time.perf_counter()
     with command_parts() as parts, parts.database.read() as reader:
         findings = invariants.audit(reader)
         rows = invariants.count_rows(reader)
     rate = int(rows / max(time.perf_counter() - began, 1e-6))
     if as_json:
-        found = {finding.invariant: {"count": finding.count, "examples": finding.examples} for finding in findings}
-        print(json.dumps({"ledgerRows": rows, "rowsPerSecond": rate, "violations": found}))
+        violations = {finding.invariant: {"count": finding.count, "examples": finding.examples} for finding in findings}
+        print_json({"ledgerRows": rows, "rowsPerSecond": rate, "violations": violations})
     else:
         _print(findings, rows, rate)
     sys.exit(1 if findings else 0)
@@ -32,11 +33,11 @@ def audit(*, as_json: bool) -> None:
 
 def _print(findings: list[Finding], rows: int, rate: int) -> None:
     broken = {finding.invariant: finding for finding in findings}
-    table = Table("Invariant", "Says", "Offenders", title="Audit")
+    table = Table("Invariant", "Meaning", "Violations", title="Audit")
     for invariant in INVARIANTS:
         finding = broken.get(invariant.name)
-        offenders = f"[red]{finding.count}: {', '.join(finding.examples)}" if finding else "[green]0"
-        table.add_row(invariant.name, invariant.says, offenders)
+        violations = f"[red]{finding.count}: {', '.join(finding.examples)}" if finding else "[green]0"
+        table.add_row(invariant.name, invariant.says, violations)
     console = Console()
     console.print(table)
     console.print(

@@ -26,22 +26,21 @@ COMMANDS = {
     "token": "local.commands:token",
     "user": "ops.user:user",
 }
-"""Where each command is: `module:name`. Those in `local` are in a checkout only, and need the development packages."""
-
+"""Where each command is: `module:name`. Those in `local` need a checkout and the development packages."""
 
 CHECKOUT: Final = str(Path(__file__).parents[1])
 """Where `local` is, if this is a checkout: it is not part of the installed package."""
 
 
 class Commands(click.Group):
-    """A group that knows its commands by name and imports only the one that is called."""
+    """A group of commands that imports only the one that is called."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """List the commands' names."""
         return sorted(COMMANDS)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; nothing if there is none of that name."""
+        """Import a command; `None` if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
@@ -59,17 +58,17 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; a database that cannot be used is said in a line."""
+        """Run a command. If the database cannot be used, end with one line that says so."""
         try:
             return super().invoke(ctx)
         except (Unavailable, Busy, UnfitDatabase) as error:
-            sys.exit(f"{error}: `mana-credits check` tells more")
+            sys.exit(f"{error}. For details run: mana-credits check")
 
 
 @click.group(cls=Commands)
 def main() -> None:
-    """Run and look after mana-credits."""
-    configure_logging()  # a warning belongs on standard error, not between what a command prints
+    """Run and operate mana-credits."""
+    configure_logging()  # warnings go to standard error, not into what a command prints
 
 
 if __name__ == "__main__":

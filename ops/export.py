@@ -1,7 +1,6 @@
 """`mana-credits export`: the books of a period as CSV."""
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -14,6 +13,8 @@ from rich.table import Table
 
 from domain.rules.bookkeeping import Period
 from domain.store.bookkeeping import ledger_rows, purchase_rows, read_period
+from ops.command import print_json
+from ops.options import json_option
 from process.parts import command_parts
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -24,9 +25,12 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @click.option("--from", "begin", type=DAY, required=True, help="First day, UTC: 2026-11-01.")
 @click.option("--to", "end", type=DAY, required=True, help="The day after the last one: 2026-12-01.")
 @click.option(
-    "--directory", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where to; default here."
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where to write; default: here.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@json_option
 def export(*, begin: datetime, end: datetime, directory: Path, as_json: bool) -> None:
     """Write summary.csv, ledger.csv and purchases.csv of a period [from, to)."""
     begin, end = begin.replace(tzinfo=UTC), end.replace(tzinfo=UTC)
@@ -35,24 +39,24 @@ def export(*, begin: datetime, end: datetime, directory: Path, as_json: bool) ->
     directory.mkdir(parents=True, exist_ok=True)
     with command_parts() as parts, parts.database.read() as reader:
         books = read_period(reader, begin=begin, end=end)
-        rows = _write(directory / "ledger.csv", ledger_rows(reader, begin=begin, end=end))
-        bought = _write(directory / "purchases.csv", purchase_rows(reader, begin=begin, end=end))
+        ledger_count = _write(directory / "ledger.csv", ledger_rows(reader, begin=begin, end=end))
+        purchase_count = _write(directory / "purchases.csv", purchase_rows(reader, begin=begin, end=end))
     summary = summary_of(books)
     _write(directory / "summary.csv", ({"item": item, "value": value} for item, value in summary.items()))
     if not books.adds_up:
         sys.exit("The books of the period do not add up: run `mana-credits audit`")
     if as_json:
-        print(json.dumps({**summary, "ledgerRows": rows, "purchaseRows": bought}))
+        print_json({**summary, "ledgerRows": ledger_count, "purchaseRows": purchase_count})
         return
     table = Table("Item", "Value", title=f"{begin:%Y-%m-%d} to {end:%Y-%m-%d}")
     for item, value in summary.items():
         table.add_row(item, str(value))
     Console().print(table)
-    print(f"{rows} ledger rows and {bought} purchases in {directory}")
+    print(f"{ledger_count} ledger rows and {purchase_count} purchases in {directory}")
 
 
 def summary_of(books: Period) -> dict[str, int]:
-    """Write a period as lines: credits first, then euro cents."""
+    """List the figures of a period by name: credits first, then euro cents."""
     opening, closing = books.opening, books.closing
     return {
         "opening balance (credits)": opening.balances,
@@ -71,7 +75,7 @@ def summary_of(books: Period) -> dict[str, int]:
 
 
 def _write(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows as CSV with a header; returns how many."""
+    """Write rows as CSV with a header; returns their number."""
     count = 0
     with file.open("w", encoding="utf-8", newline="") as opened:
         writer = csv.writer(opened)
@@ -83,7 +87,7 @@ def _write(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _cell(value: Any) -> Any:
-    """Write a value so that no spreadsheet takes a user's text for a formula."""
+    """Format a value so that no spreadsheet reads a user's text as a formula."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

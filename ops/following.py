@@ -1,5 +1,6 @@
 """Following a recorded job from the command line, until a worker has ended it."""
 
+import math
 import sys
 import time
 from uuid import UUID
@@ -12,20 +13,33 @@ PAUSE_S = 0.2
 PATIENCE_S = 600.0
 
 
-def ended(database: Database, job_id: UUID) -> Job:
-    """Wait for a job's end; gives up with a message when no worker takes it."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
+def wait_for_end(database: Database, job_id: UUID, *, patience_s: float = math.inf) -> Job:
+    """Wait until a job has ended, and return it.
+
+    Args:
+        patience_s: Seconds after which the command ends with a message and exit status 1. The job stays recorded.
+    """
+    until = time.monotonic() + patience_s
+    while True:
         with database.read() as reader:
             job = job_rows.get(reader, job_id, owner=None)
         if job.state is not JobState.PENDING:
             return job
+        if time.monotonic() >= until:
+            sys.exit(
+                f"Job {job_id} is recorded but still pending after {patience_s:.0f} s. A worker will do it: is one"
+                f" running? Follow it with: {follow_command(job_id)}"
+            )
         time.sleep(PAUSE_S)
-    sys.exit(f"Job {job_id} is still pending after {PATIENCE_S:.0f} s; is a worker running?")
 
 
-def refuse_unless_done(job: Job) -> Job:
-    """End the command with the job's problem, unless it is done."""
+def follow_command(job_id: UUID) -> str:
+    """Return the command that shows a job."""
+    return f"mana-credits jobs show {job_id}"
+
+
+def exit_unless_done(job: Job) -> Job:
+    """Return a done job; otherwise end the command with the job's problem."""
     if job.state is not JobState.DONE:
         detail = (job.problem or {}).get("detail", "no detail")
         sys.exit(f"Job {job.id} is {job.state.value}: {detail}")

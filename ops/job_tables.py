@@ -17,12 +17,12 @@ HOURS_SHOWN = 3
 
 
 def moment(at: datetime | None) -> str:
-    """Write a time for people: UTC, to the second."""
+    """Format a time for people: UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if at else "—"
 
 
 def job_json(found: FoundJob) -> dict[str, Any]:
-    """Tell a job as JSON, with the names of the API."""
+    """Build the JSON of a job, with the names of the API."""
     job = found.job
     return {
         "jobId": str(job.id),
@@ -40,7 +40,7 @@ def job_json(found: FoundJob) -> dict[str, Any]:
 
 
 def cause_json(cause: Cause) -> dict[str, Any]:
-    """Tell a group of jobs as JSON, with the names of the API."""
+    """Build the JSON of a group of jobs, with the names of the API."""
     return {
         "kind": cause.kind.name,
         "state": cause.state.value,
@@ -55,30 +55,30 @@ def cause_json(cause: Cause) -> dict[str, Any]:
 
 
 def sheet_json(sheet: JobSheet) -> dict[str, Any]:
-    """Tell everything about a job as JSON."""
+    """Build the JSON of everything about a job."""
     return {
         **job_json(sheet.found),
         "result": sheet.found.job.result,
-        "tries": [vars(one) for one in sheet.attempts],
-        "transactions": [vars(one) for one in sheet.transactions],
+        "tries": [vars(attempt) for attempt in sheet.attempts],
+        "transactions": [vars(row) for row in sheet.transactions],
         "stripeIds": list(sheet.stripe_ids),
-        "acts": [vars(one) for one in sheet.acts],
+        "acts": [vars(act) for act in sheet.acts],
     }
 
 
-def job_table(found: Sequence[FoundJob], *, title: str | None = None) -> Table:
-    """Show jobs."""
-    table = Table("Recorded (UTC)", "Kind", "State", "Tries", "User", "Error", "Message", "Id", title=title)
-    for one in found:
-        job = one.job
-        message = escape((one.message or "")[:80])
+def job_table(rows: Sequence[FoundJob], *, title: str | None = None) -> Table:
+    """Build a table of jobs."""
+    table = Table("Recorded (UTC)", "Kind", "State", "Attempts", "User", "Error", "Message", "Id", title=title)
+    for row in rows:
+        job = row.job
+        message = escape((row.message or "")[:80])
         table.add_row(
             moment(job.created_at),
             job.kind.name,
             job.state.value,
             str(job.attempts),
             escape(job.user_id or "—"),
-            escape(one.error or "—"),
+            escape(row.error or "—"),
             message,
             str(job.id),
         )
@@ -86,7 +86,7 @@ def job_table(found: Sequence[FoundJob], *, title: str | None = None) -> Table:
 
 
 def state_table(states: Mapping[tuple[str, str], int]) -> Table:
-    """Show how many jobs there are of each kind in each state."""
+    """Build a table of how many jobs of each kind are in each state."""
     table = Table("Kind", "State", "Jobs", title="Jobs")
     for (kind, state), count in states.items():
         table.add_row(kind, state, str(count))
@@ -94,7 +94,7 @@ def state_table(states: Mapping[tuple[str, str], int]) -> Table:
 
 
 def cause_table(causes: Sequence[Cause], *, title: str = "What went wrong") -> Table:
-    """Show groups of jobs, their busiest hours, and one of each."""
+    """Build a table of groups of jobs: their errors, their busiest hours, and one job of each."""
     table = Table("Jobs", "Kind", "Error", "Message", "Hours (UTC)", "For instance", title=title)
     for cause in causes:
         busiest = sorted(cause.hours.items(), key=lambda hour: -hour[1])[:HOURS_SHOWN]
@@ -112,7 +112,7 @@ def cause_table(causes: Sequence[Cause], *, title: str = "What went wrong") -> T
 
 
 def transaction_table(transactions: Sequence[Transaction], *, title: str = "Ledger") -> Table:
-    """Show ledger rows."""
+    """Build a table of ledger rows."""
     table = Table("When (UTC)", "User", "Type", "Amount", "After", "App", "Description", "Id", title=title)
     for row in transactions:
         table.add_row(
@@ -129,7 +129,7 @@ def transaction_table(transactions: Sequence[Transaction], *, title: str = "Ledg
 
 
 def print_sheet(sheet: JobSheet, console: Console) -> None:
-    """Show everything about a job."""
+    """Print everything about a job."""
     job = sheet.found.job
     facts = Table(show_header=False, title=f"Job {job.id}")
     for name, value in {
@@ -149,9 +149,8 @@ def print_sheet(sheet: JobSheet, console: Console) -> None:
     if sheet.transactions:
         console.print(transaction_table(sheet.transactions, title="Linked ledger rows"))
     for number, attempt in enumerate(sheet.attempts, 1):
-        head = (
-            f"Attempt {number}, {moment(attempt.failed_at)}, {attempt.worker}: {attempt.error_class}: {attempt.message}"
-        )
+        what = f"{attempt.error_class}: {attempt.message}"
+        head = f"Attempt {number}, {moment(attempt.failed_at)}, {attempt.worker}: {what}"
         console.print(head, style="bold", markup=False)
         console.print(attempt.traceback, markup=False, highlight=False)
     for act in sheet.acts:

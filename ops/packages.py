@@ -1,6 +1,5 @@
 """`mana-credits packages` and `mana-credits seed`: what is on sale."""
 
-import json
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -9,17 +8,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from domain.errors import NotFound
 from domain.operations.packages import add_package, change_package
 from domain.operations.packages import seed as seed_packages
 from domain.store import packages as package_rows
 from domain.units import Credits, EuroCents
+from ops.command import exit_on_refusal, price_text, print_json
+from ops.options import json_option
 from process.parts import command_parts
 
 
 @click.command()
 def seed() -> None:
-    """Put the starting offer on sale; packages that are there stay as they are."""
+    """Put the first packages on sale. Packages that exist stay as they are."""
     with command_parts() as parts, parts.database.begin() as store:
         added = seed_packages(store, now=datetime.now(UTC))
     print(f"{len(added)} packages added")
@@ -31,17 +31,17 @@ def packages() -> None:
 
 
 @packages.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def list_packages(*, as_json: bool) -> None:
     """List all packages."""
     with command_parts() as parts, parts.database.read() as reader:
-        found = package_rows.all_packages(reader, only_active=False)
+        offer = package_rows.all_packages(reader, only_active=False)
     if as_json:
-        print(json.dumps([asdict(package) for package in found], default=str))
+        print_json([asdict(package) for package in offer])
         return
     table = Table("Name", "Credits", "Price", "On sale", "Order", "Id")
-    for package in found:
-        price = f"{package.price_euro_cents / 100:.2f} €"
+    for package in offer:
+        price = price_text(package.price_euro_cents)
         on_sale = "yes" if package.active else "no"
         table.add_row(package.name, str(package.credits), price, on_sale, str(package.sort_order), str(package.id))
     Console().print(table)
@@ -70,18 +70,15 @@ def add(*, name: str, credit_count: int, price_cents: int, description: str, sor
 
 @packages.command()
 @click.argument("name")
-@click.option("--active/--inactive", default=None, help="Put it on sale or take it off.")
+@click.option("--active/--inactive", default=None, help="Whether it is on sale.")
 @click.option("--price-cents", "price_euro_cents", type=click.IntRange(50, 99_999_999), help="Price in euro cents.")
 @click.option("--credits", "credits", type=click.IntRange(1, 1_000_000))
 @click.option("--description")
 @click.option("--sort-order", type=int)
 def change(name: str, **values: object) -> None:
-    """Change a package; what was bought already keeps its credits and its price."""
-    told = {field: value for field, value in values.items() if value is not None}
-    if not told:
-        sys.exit("Nothing to change")
-    try:
-        with command_parts() as parts, parts.database.begin() as store:
-            change_package(store, name=name, values=told, now=datetime.now(UTC))
-    except NotFound as refusal:
-        sys.exit(refusal.detail)
+    """Change a package. Purchases made before keep their credits and price."""
+    changes = {field: value for field, value in values.items() if value is not None}
+    if not changes:
+        sys.exit("Nothing to change: give at least one option")
+    with exit_on_refusal(), command_parts() as parts, parts.database.begin() as store:
+        change_package(store, name=name, values=changes, now=datetime.now(UTC))

@@ -1,10 +1,9 @@
-"""`mana-credits reconcile`: list what Stripe knows, and catch up."""
+"""`mana-credits reconcile`: list what Stripe knows, and do what was missed."""
 
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import click
@@ -12,75 +11,56 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from domain.operations.reconciliation import EVENTS_KEPT, request_reconciliation
+from domain.operations.reconciliation import request_reconciliation
 from domain.rules.job_payloads import Listed
 from domain.rules.jobs import Job, JobState
 from domain.store import Database
-from ops.following import ended, refuse_unless_done
+from ops import following
+from ops.following import exit_unless_done, follow_command, wait_for_end
+from ops.options import Moment
 from process.parts import command_parts
-
-_AGE = re.compile(r"(\d{1,4})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-class Since(click.ParamType[datetime]):
-    """A moment: an ISO date or time (UTC unless it says otherwise), or an age such as `90m`, `24h`, `7d`."""
-
-    name = "moment"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read it, or refuse it."""
-        now = datetime.now(UTC)
-        age = _AGE.fullmatch(value)
-        try:
-            moment = now - timedelta(**{_UNITS[age[2]]: int(age[1])}) if age else datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time, and no age such as 90m, 24h or 7d", param, ctx)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        if not now - EVENTS_KEPT <= moment <= now:
-            self.fail(f"Stripe lists the last {EVENTS_KEPT.days} days", param, ctx)
-        return moment
 
 
 @click.command()
-@click.option("--since", type=Since(), help="From when on, at most 30 days; default 24h, with --objects 30d.")
+@click.option("--since", type=Moment(), help="From when on, at most 30 days; default 24h, with --objects 30d.")
 @click.option("--objects", is_flag=True, help="Compare payments, sessions, refunds and disputes, not events.")
 def reconcile(*, since: datetime | None, objects: bool) -> None:
-    """List what Stripe knows, do what was missed, and report. Exits 1 if something waits for a person."""
+    """List what Stripe knows, do what was missed, and report. Exits 1 if a job failed."""
     now = datetime.now(UTC)
     console = Console()
     with command_parts() as parts, Progress(console=console, transient=True) as progress:
         with parts.database.begin() as store:
             first = request_reconciliation(store, since=since, objects=objects, now=now)
         parts.ring(first)
+        click.echo(f"Waiting for a worker to do job {first.id}. Follow it with: {follow_command(first.id)}", err=True)
         listings = list(_listings(parts.database, first, progress, now=now))
         recorded = [job_id for listing in listings for job_id in listing.recorded]
         bar = progress.add_task("Doing what was missed", total=len(recorded))
         jobs = []
         for job_id in recorded:
-            jobs.append(ended(parts.database, job_id))
+            jobs.append(wait_for_end(parts.database, job_id, patience_s=following.PATIENCE_S))
             progress.advance(bar)
     _report(console, listings, jobs)
     sys.exit(1 if any(job.state is JobState.FAILED for job in jobs) else 0)
 
 
 def _listings(database: Database, first: Job, progress: Progress, *, now: datetime) -> Iterator[Listed]:
-    """Follow a chain of listing jobs; the bar shows how far back in time its lists have come."""
+    """Follow a chain of listing jobs. The bar shows how far back in time the lists have come."""
     bar = progress.add_task("Listing at Stripe", total=None)
-    following: UUID | None = first.id
-    while following is not None:
-        job = refuse_unless_done(ended(database, following))
+    job_id: UUID | None = first.id
+    while job_id is not None:
+        job = exit_unless_done(wait_for_end(database, job_id, patience_s=following.PATIENCE_S))
         listing: Listed = job.kind.read_result(job)
         yield listing
-        following = listing.next
-        whole = (now - listing.since).total_seconds()
-        done = whole if following is None or listing.reached is None else now.timestamp() - listing.reached
-        progress.update(bar, total=whole, completed=done, description=f"Listing at Stripe {listing.stream or ''}")
+        job_id = listing.next
+        period_s = (now - listing.since).total_seconds()
+        done_s = period_s if job_id is None or listing.reached is None else now.timestamp() - listing.reached
+        progress.update(bar, total=period_s, completed=done_s, description=f"Listing at Stripe {listing.stream or ''}")
 
 
 def _report(console: Console, listings: list[Listed], jobs: list[Job]) -> None:
     listed = sum(listing.listed for listing in listings)
-    table = Table("What", "How many", title="Reconciliation")
+    table = Table("What", "Count", title="Reconciliation")
     table.add_row("listed at Stripe", str(listed))
     table.add_row("not known here before", str(len(jobs)))
     for state, count in sorted(Counter(job.state for job in jobs).items()):

@@ -1,14 +1,16 @@
-"""`mana-credits refund`: give a buyer's money back."""
+"""`mana-credits refund`: give a buyer's money back through Stripe."""
 
 import sys
 from uuid import UUID
 
 import click
 
-from domain.errors import KeyReused, Refusal
+from domain.errors import KeyReused
 from domain.operations.stripe_refunds import request_refund
 from domain.units import EuroCents
-from ops.following import ended, refuse_unless_done
+from ops import following
+from ops.command import exit_on_refusal
+from ops.following import exit_unless_done, follow_command, wait_for_end
 from process.parts import command_parts
 
 REASONS = ("requested_by_customer", "duplicate", "fraudulent")
@@ -17,23 +19,28 @@ REASONS = ("requested_by_customer", "duplicate", "fraudulent")
 
 @click.command()
 @click.argument("purchase", type=click.UUID)
-@click.option("--amount", type=click.IntRange(min=1), metavar="CENTS", help="In euro cents; default all that is left.")
-@click.option("--reason", type=click.Choice(REASONS), default=REASONS[0], help="What Stripe shall note.")
-def refund(*, purchase: UUID, amount: int | None, reason: str) -> None:
-    """Ask Stripe to refund a PURCHASE, whole or in part. The credits go back when Stripe's event comes.
+@click.option("--amount", type=click.IntRange(min=1), metavar="CENTS", help="In euro cents; default: all that is left.")
+@click.option("--reason", type=click.Choice(REASONS), default=REASONS[0], help="The reason that Stripe records.")
+@click.option("--no-wait", is_flag=True, help="Record the job and print its id; do not wait for the refund.")
+def refund(*, purchase: UUID, amount: int | None, reason: str, no_wait: bool) -> None:
+    """Ask Stripe to refund a PURCHASE, in full or in part. The credits go back when Stripe confirms it.
 
-    The same command given twice before that event asks for one refund.
+    If the same command is given again before that, it is still one refund.
     """
-    wanted = None if amount is None else EuroCents(amount)
-    with command_parts() as parts:
+    cents = None if amount is None else EuroCents(amount)
+    with exit_on_refusal(), command_parts() as parts:
         try:
             with parts.database.begin() as store:
-                recorded = request_refund(store, purchase_id=purchase, amount=wanted, reason=reason)
+                recorded = request_refund(store, purchase_id=purchase, amount=cents, reason=reason)
         except KeyReused:
-            sys.exit("A refund of another amount is under way; ask again when Stripe has told of it")
-        except Refusal as refusal:
-            sys.exit(refusal.detail)
-        parts.ring(recorded.job)
-        opened = recorded.kind.read_result(refuse_unless_done(ended(parts.database, recorded.job.id)))
-    again = " (asked for before)" if recorded.replayed else ""
+            sys.exit("A refund of another amount is under way. Try again when Stripe has confirmed it")
+        job = recorded.job
+        parts.ring(job)
+        if no_wait:
+            print(job.id)
+            return
+        click.echo(f"Waiting for a worker to do job {job.id}. Follow it with: {follow_command(job.id)}", err=True)
+        ended = exit_unless_done(wait_for_end(parts.database, job.id, patience_s=following.PATIENCE_S))
+        opened = recorded.kind.read_result(ended)
+    again = " (requested before)" if recorded.replayed else ""
     print(f"Refund {opened.refund_id} of {opened.amount} cents of purchase {purchase}{again}")

@@ -1,6 +1,5 @@
-"""`mana-credits user`: one user on one screen."""
+"""`mana-credits user`: everything about a user on one screen."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -13,20 +12,21 @@ from domain.rules.purchases import Purchase
 from domain.store import users
 from domain.store.users import UserSheet
 from domain.units import UserId
+from ops.command import price_text, print_json
 from ops.job_tables import job_json, job_table, moment, transaction_table
-from ops.jobs import UserIdText
+from ops.options import UserIdText, json_option
 from process.parts import command_parts
 
 
 @click.command()
 @click.argument("user_id", type=UserIdText())
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def user(*, user_id: str, as_json: bool) -> None:
-    """Show a user: balance, subscription, purchases, gifts, jobs and ledger, of each the latest rows."""
+    """Show a user: balance, subscription, and the latest purchases, gifts, jobs and ledger rows."""
     with command_parts() as parts, parts.database.read() as reader:
         sheet = users.sheet(reader, UserId(user_id))
     if as_json:
-        print(json.dumps(_json(user_id, sheet), default=str))
+        print_json(_json(user_id, sheet))
     else:
         _print(user_id, sheet, Console())
 
@@ -35,17 +35,17 @@ def _json(user_id: str, sheet: UserSheet) -> dict[str, Any]:
     return {
         "userId": user_id,
         "balance": asdict(sheet.balance),
-        "transactions": [asdict(one) for one in sheet.transactions],
-        "purchases": [_without_secrets(one) for one in sheet.purchases],
-        "jobs": [job_json(one) for one in sheet.jobs],
+        "transactions": [asdict(row) for row in sheet.transactions],
+        "purchases": [_without_secrets(purchase) for purchase in sheet.purchases],
+        "jobs": [job_json(row) for row in sheet.jobs],
         **sheet.parts,
     }
 
 
 def _without_secrets(purchase: Purchase) -> dict[str, Any]:
-    told = asdict(purchase)
-    del told["client_secret"], told["checkout_url"]
-    return told
+    members = asdict(purchase)
+    del members["client_secret"], members["checkout_url"]
+    return members
 
 
 def _print(user_id: str, sheet: UserSheet, console: Console) -> None:
@@ -69,16 +69,16 @@ def _print(user_id: str, sheet: UserSheet, console: Console) -> None:
 
 def _purchases(sheet: UserSheet) -> Table:
     table = Table("Started (UTC)", "Package", "Credits", "Price", "Status", "PaymentIntent", "Id", title="Purchases")
-    for one in sheet.purchases:
-        price = f"{one.price_euro_cents / 100:.2f} €"
-        payment = one.stripe_payment_intent_id or "—"
+    for purchase in sheet.purchases:
+        price = price_text(purchase.price_euro_cents)
+        payment = purchase.stripe_payment_intent_id or "—"
         table.add_row(
-            moment(one.created_at),
-            escape(one.package_name),
-            str(one.credits),
+            moment(purchase.created_at),
+            escape(purchase.package_name),
+            str(purchase.credits),
             price,
-            one.status.value,
+            purchase.status.value,
             payment,
-            str(one.id),
+            str(purchase.id),
         )
     return table

@@ -1,1 +1,1 @@
-"""HTTP in: authenticate, parse, one transaction, answer."""
+"""The HTTP interface: authenticate, parse, one transaction, answer."""

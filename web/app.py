@@ -33,7 +33,7 @@ APIS: Final[tuple[Api, ...]] = (
     *console.APIS,
 )
 OPEN_TO_OUR_CLIENTS: Final = (r"/api/v1/(?!internal|webhooks|admin).*", r"/static/.*")
-"""What web clients on other origins may read: the API of users, and the modules and texts that they embed."""
+"""What web clients on other origins may call: the API of users, and the modules and texts that they embed."""
 EXPOSED_HEADERS: Final = [
     "Link",
     "Location",
@@ -49,17 +49,17 @@ class UserIdConverter(BaseConverter):
     """A user id in a path: an opaque text of 1 to 128 characters."""
 
     def to_python(self, value: str) -> str:
-        """Take a user id; anything else is an unknown path."""
+        """Read a user id; any other text is an unknown path."""
         if len(value) > USER_ID_MAX or "\x00" in value or "\ufffd" in value:
             raise ValidationError
         return value
 
 
 def create_app(settings: environment.Settings | None = None) -> Flask:
-    """Make the application.
+    """Build the application.
 
     Args:
-        settings: Of this process; the environment's by default, and then a wrong one ends the process.
+        settings: Of this process. By default they are read from the environment; if they are wrong, the process ends.
     """
     configure_logging()
     settings = settings or environment.load()
@@ -87,15 +87,15 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     return app
 
 
-def _parts(made: WebParts) -> Parts:
-    settings = made.settings
+def _parts(process: WebParts) -> Parts:
+    settings = process.settings
     return Parts(
         settings=settings,
-        database=made.database,
-        bell=made.bell,
+        database=process.database,
+        bell=process.bell,
         tokens=Tokens(IssuerKeys(f"{settings.auth_url}/api/auth/jwks"), issuer=settings.auth_url),
         turns=Turns(),
         group_commit=GroupCommit(settings.database_url, alone=statement),
-        waiting_room=WaitingRoom(made.database),
+        waiting_room=WaitingRoom(process.database),
         openapi=build(APIS),
     )

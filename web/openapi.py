@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, read off the endpoints: what is served is what is checked."""
+"""The OpenAPI 3.1 document, built from the endpoints, so that it describes what is served."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -31,25 +31,25 @@ _SCHEMES: Final[dict[str | None, list[str]]] = {
     "userOrService": ["user", "service"],
     "stripeSignature": ["stripeSignature"],
 }
-_AWAY: Final = [(503, "database_unavailable"), (503, "busy")]
-_STRANGER: Final = [(401, "unauthorized")]
-_BEARER: Final = [*_STRANGER, (503, "not_ready")]
-_REFUSED_BY_GUARD: Final[dict[str | None, list[tuple[int, str]]]] = {
+_UNAVAILABLE: Final = [(503, "database_unavailable"), (503, "busy")]
+_UNAUTHORIZED: Final = [(401, "unauthorized")]
+_BEARER: Final = [*_UNAUTHORIZED, (503, "not_ready")]
+_GUARD_REFUSALS: Final[dict[str | None, list[tuple[int, str]]]] = {
     None: [],
     "user": _BEARER,
     "admin": [*_BEARER, (403, "forbidden")],
-    "service": _STRANGER,
+    "service": _UNAUTHORIZED,
     "userOrService": _BEARER,
     "stripeSignature": [(400, "invalid_signature"), (413, "body_too_large")],
 }
-_RETRIED: Final = {429, 503}
-_KEY: Final = {
+_WITH_RETRY_AFTER: Final = {429, 503}
+_KEY_HEADER: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "The same key brings the first answer again, marked `Idempotency-Replayed: true`.",
     "schema": {"type": "string", "pattern": '^("[\\x21-\\x7e]{1,255}"|[\\x21-\\x7e]{1,255})$'},
 }
-_PREFER: Final = {
+_PREFER_HEADER: Final = {
     "name": "Prefer",
     "in": "header",
     "description": "`respond-async`, or `wait=N` with at most 10 seconds (RFC 7240).",
@@ -74,7 +74,7 @@ _HEADERS: Final[dict[str, dict[str, Any]]] = {
 
 
 class _Schemas(GenerateJsonSchema):
-    """Schemas that say of an answer what is true of it: a member is always there, unless it is left out when empty."""
+    """Schemas in which every member of an answer is required, unless it is left out when empty."""
 
     def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - the library's signature
         if self.mode == "serialization":
@@ -85,10 +85,12 @@ class _Schemas(GenerateJsonSchema):
         return False
 
     def default_schema(self, schema: Any) -> JsonSchemaValue:
-        told = super().default_schema(schema)
-        if told.get("default", ...) is None:  # a member that may be null may be left out: that says it already
-            del told["default"]
-        return told
+        json_schema = super().default_schema(schema)
+        if (
+            json_schema.get("default", ...) is None
+        ):  # a member that may be null may be left out: the default adds nothing
+            del json_schema["default"]
+        return json_schema
 
 
 def build(apis: Iterable[Api]) -> dict[str, Any]:
@@ -117,10 +119,10 @@ def _definitions(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """Collect the schema of every body and answer, and of what the queries refer to, by name."""
     bodies = [(endpoint.body, "validation") for endpoint in endpoints if endpoint.body]
     answers = [(_item(endpoint.answers), "serialization") for endpoint in endpoints]
-    others = [(model, "serialization") for endpoint in endpoints for model in endpoint.also.values()]
+    other_answers = [(model, "serialization") for endpoint in endpoints for model in endpoint.also.values()]
     always = [(model, "serialization") for model in (Problem, InsufficientCreditsProblem, Accepted)]
-    wanted: Any = [*bodies, *answers, *others, *always]
-    _, schemas = models_json_schema(list(dict.fromkeys(wanted)), ref_template=_REF, schema_generator=_Schemas)
+    models: Any = [*bodies, *answers, *other_answers, *always]
+    _, schemas = models_json_schema(list(dict.fromkeys(models)), ref_template=_REF, schema_generator=_Schemas)
     for endpoint in endpoints:
         if endpoint.query is not None:
             schemas["$defs"].update(_schema(endpoint.query).get("$defs", {}))
@@ -148,7 +150,7 @@ def _operation(api: Api, endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _tag(api: Api, endpoint: Endpoint) -> str:
-    """Name the group of the contract that an endpoint belongs to: the first part of its path."""
+    """Return the group that an endpoint belongs to: the first part of its path."""
     return f"{api.url_prefix}{endpoint.path}".removeprefix(BASE).split("/")[1] if api.url_prefix else "public"
 
 
@@ -157,9 +159,9 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     if endpoint.query is not None:
         schema = _schema(endpoint.query)
         required = schema.get("required", [])
-        for name, told in schema["properties"].items():
-            parameters.append({"name": name, "in": "query", "required": name in required, "schema": _not_null(told)})
-    return parameters + ([_KEY] if endpoint.keyed else []) + ([_PREFER] if endpoint.queued else [])
+        for name, member in schema["properties"].items():
+            parameters.append({"name": name, "in": "query", "required": name in required, "schema": _not_null(member)})
+    return parameters + ([_KEY_HEADER] if endpoint.keyed else []) + ([_PREFER_HEADER] if endpoint.queued else [])
 
 
 def _schema(query: type[BaseModel]) -> dict[str, Any]:
@@ -181,45 +183,45 @@ def _path_parameter(kind: str, name: str) -> dict[str, Any]:
 
 
 def _responses(api: Api, endpoint: Endpoint) -> dict[str, Any]:
-    done = ["Idempotency-Replayed"] if endpoint.keyed else []
-    done += ["Preference-Applied"] if endpoint.queued else []
-    done += ["Link"] if endpoint.query is not None and "cursor" in endpoint.query.model_fields else []
-    responses = {str(endpoint.status): _answer(endpoint.answers, "Done", headers=done)}
+    headers_done = ["Idempotency-Replayed"] if endpoint.keyed else []
+    headers_done += ["Preference-Applied"] if endpoint.queued else []
+    headers_done += ["Link"] if endpoint.query is not None and "cursor" in endpoint.query.model_fields else []
+    responses = {str(endpoint.status): _answer(endpoint.answers, "Done", headers=headers_done)}
     if endpoint.queued:
         accepted = ["Location", "Preference-Applied", "Retry-After"]
         responses["202"] = _answer(Accepted, "Recorded, not done yet", headers=accepted)
     for status, codes in sorted(_refusals(api, endpoint).items()):
         model = InsufficientCreditsProblem if status == HTTPStatus.PAYMENT_REQUIRED else Problem
-        headers = ["Retry-After"] if status in _RETRIED else []
+        headers = ["Retry-After"] if status in _WITH_RETRY_AFTER else []
         description = f"Refused: {', '.join(f'`{code}`' for code in codes)}"
         responses[str(status)] = _answer(model, description, headers=headers, media=PROBLEM_JSON)
-    for status, other in endpoint.also.items():
+    for status, other_model in endpoint.also.items():
         headers = ["Location", "Retry-After"] if status == HTTPStatus.ACCEPTED else ["Retry-After"]
-        responses[str(status)] = _answer(other, HTTPStatus(status).phrase, headers=headers)
+        responses[str(status)] = _answer(other_model, HTTPStatus(status).phrase, headers=headers)
     return dict(sorted(responses.items()))
 
 
 def _refusals(api: Api, endpoint: Endpoint) -> dict[int, list[str]]:
-    """Collect the codes of the problems that may be answered, by status."""
-    found = [(HTTP_STATUSES[refusal.code], refusal.code) for refusal in endpoint.refusals]
+    """Collect the codes of all problems that an endpoint may answer, by status."""
+    problems = [(HTTP_STATUSES[refusal.code], refusal.code) for refusal in endpoint.refusals]
     if endpoint.body is not None or endpoint.query is not None or endpoint.keyed:
-        found.append((400, BadRequest.code))
+        problems.append((400, BadRequest.code))
     if endpoint.body is not None:
-        found += [(413, "body_too_large"), (415, "unsupported_media_type")]
+        problems += [(413, "body_too_large"), (415, "unsupported_media_type")]
     if endpoint.queued:
-        found.append((503, "job_failed"))
-    found += _REFUSED_BY_GUARD[endpoint.guard.name]
-    found += _AWAY if api.url_prefix else []
-    return {status: [code for other, code in found if other == status] for status, _ in found}
+        problems.append((503, "job_failed"))
+    problems += _GUARD_REFUSALS[endpoint.guard.name]
+    problems += _UNAVAILABLE if api.url_prefix else []
+    return {status: [code for other, code in problems if other == status] for status, _ in problems}
 
 
 def _answer(model: Any, description: str, *, headers: Sequence[str] = (), media: str = JSON) -> dict[str, Any]:
     item = _item(model)
     schema = _reference(item) if item is model else {"type": "array", "items": _reference(item)}
-    told: dict[str, Any] = {"description": description, "content": {media: {"schema": schema}}}
+    answer: dict[str, Any] = {"description": description, "content": {media: {"schema": schema}}}
     if headers:
-        told["headers"] = {name: _HEADERS[name] for name in headers}
-    return told
+        answer["headers"] = {name: _HEADERS[name] for name in headers}
+    return answer
 
 
 def _item(model: Any) -> Any:

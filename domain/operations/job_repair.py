@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.errors import NotFound
+from domain.errors import JobStateRefused, NotFound
 from domain.ids import new_id
-from domain.operations.jobs import record, retry
+from domain.operations.jobs import record
 from domain.rules.acts import Act, ActKind
 from domain.rules.job_kinds import RETRY_ALL
 from domain.rules.job_payloads import JobsRetried, RetryJobs
 from domain.rules.job_repair import Progress, check_discardable, retryable
 from domain.rules.job_search import JobFilter
-from domain.rules.jobs import Job, NewJob
+from domain.rules.jobs import Job, JobState, NewJob
 from domain.store import Reader, Store, acts, job_search, jobs
 from domain.store import job_repair as rows
 
@@ -34,10 +34,18 @@ def retry_job(store: Store, job_id: UUID, *, who: str, why: str, now: datetime) 
         NotFound: there is no such job.
         JobStateRefused: it is done or discarded, which is final.
     """
-    job = retry(store, job_id)
-    jobs.hurry(store, job.id)
+    job = jobs.lock(store, job_id)
+    if job is None:
+        raise NotFound("Job")
+    match job.state:
+        case JobState.REJECTED | JobState.FAILED:
+            rows.reopen(store, job.id)
+        case JobState.PENDING:
+            rows.hurry(store, job.id)
+        case JobState.DONE | JobState.DISCARDED:
+            raise JobStateRefused(f"The job is {job.state.value}; it cannot run again")
     acts.add(store, [Act(act=ActKind.RETRY, who=who, why=why, at=now, job_id=job.id)])
-    return job
+    return jobs.lock_by_key(store, job.key)
 
 
 def discard_job(store: Store, job_id: UUID, *, who: str, why: str, now: datetime) -> Job:
@@ -89,7 +97,7 @@ def retry_some(store: Store, run: Job, *, now: datetime) -> Step:
     room = progress.room
     to_retry = rows.lock_some(store, payload.filter, ended_before=run.created_at, limit=room) if room else []
     for job in to_retry:
-        jobs.reopen(store, job.id)
+        rows.reopen(store, job.id)
     retries = [
         Act(act=ActKind.RETRY, who=payload.who, why=payload.why, at=now, job_id=job.id, run_id=run.id)
         for job in to_retry

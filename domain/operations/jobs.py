@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from domain.errors import JobStateRefused, KeyReused, NotFound, Refusal, UserErased
+from domain.errors import Refusal, UserErased
+from domain.rules.idempotency import check_repeated
 from domain.rules.jobs import (
     STARTS_MAX,
     AnyKind,
@@ -27,6 +28,7 @@ from domain.rules.jobs import (
 from domain.store import Store, balances
 from domain.store import job_execution as execution
 from domain.store import jobs as rows
+from domain.store.job_repair import reopen
 
 KEEP_DONE: Final = timedelta(days=30)
 KEEP_OTHERS: Final = timedelta(days=180)
@@ -55,10 +57,9 @@ def record(store: Store, new: NewJob[P, R]) -> Recorded[P, R]:
     if fresh is not None:
         return Recorded(job=fresh, kind=new.kind, replayed=False)
     job = rows.lock_by_key(store, new.key)
-    if job.request_hash != new.request_hash:
-        raise KeyReused
+    check_repeated(stored=job.request_hash, repeated=new.request_hash)
     if job.state in {JobState.REJECTED, JobState.FAILED}:
-        rows.reopen(store, job.id)
+        reopen(store, job.id)
         job = rows.lock_by_key(store, new.key)
     return Recorded(job=job, kind=new.kind, replayed=True)
 
@@ -169,26 +170,6 @@ def fail(store: Store, job: Job, failed: Failure) -> None:
         # Users may read this; the error itself is stored with the attempts.
         detail = "It cannot be done as it was asked for" if failed.final else f"It failed {attempts} times"
         execution.end(store, job.id, JobState.FAILED, problem=failure("job_failed", detail))
-
-
-def retry(store: Store, job_id: UUID) -> Job:
-    """Set a rejected or failed job to pending with fresh budgets.
-
-    Raises:
-        NotFound: there is no such job.
-        JobStateRefused: it is done or discarded, which is final.
-    """
-    job = rows.lock(store, job_id)
-    if job is None:
-        raise NotFound("Job")
-    match job.state:
-        case JobState.REJECTED | JobState.FAILED:
-            rows.reopen(store, job.id)
-            return rows.lock_by_key(store, job.key)
-        case JobState.PENDING:
-            return job
-        case JobState.DONE | JobState.DISCARDED:
-            raise JobStateRefused(f"The job is {job.state.value}; it cannot run again")
 
 
 def prune(store: Store) -> int:

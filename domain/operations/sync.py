@@ -45,7 +45,8 @@ def activate(store: Store, *, user_id: UserId, interval: Interval, now: datetime
 
     Raises:
         SyncAlreadyActive, SyncGifted: there is nothing to pay for.
-        InsufficientCredits: the balance does not cover the price.
+        InsufficientCredits: the balance does not cover the price. Nothing is written; the job ends `rejected`, and the
+            caller is answered 402 with the credits it needs and has.
     """
     subscription = rows.open_locked(store, user_id, now=now)
     _check_may_activate(subscription)

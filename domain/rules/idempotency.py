@@ -1,4 +1,9 @@
-"""Idempotency keys: which request a key stands for, and where it counts."""
+"""Idempotency keys: which request a key stands for, and what a repeated key means.
+
+A repeated key is found by a unique constraint, and only there: of a job when it is recorded
+(`domain.operations.jobs.record`), of a movement of credits when it is appended (`domain.store.ledger.append`). Both
+then compare the two requests, as `check_repeated` does. `web.http.idempotency_header` only reads the header.
+"""
 
 import hashlib
 import json
@@ -6,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 from urllib.parse import quote
 
+from domain.errors import KeyReused
 from domain.units import UserId
 
 
@@ -79,3 +85,17 @@ def fingerprint(**facts: Any) -> bytes:
     """
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode()).digest()[:16]
+
+
+def check_repeated(*, stored: bytes | None, repeated: bytes | None) -> None:
+    """Check that a repeated key came with the request that it came with before: then the first answer is repeated.
+
+    Args:
+        stored: The fingerprint of the request that was written under this key.
+        repeated: The fingerprint of the request that repeats it.
+
+    Raises:
+        KeyReused: it came with another request.
+    """
+    if stored != repeated:
+        raise KeyReused

@@ -1,6 +1,7 @@
 """Every kind of job: what goes in, what comes out, how it is queued and tried, and when the clock asks for it.
 
-To add a kind, add it here, and its handler in `workers/handlers`. Nothing else lists kinds.
+To add a kind: write its payload and result in `domain/rules/job_payloads.py`, add it here, and write its handler in a
+module of `workers/handlers`. Nothing else lists kinds.
 """
 
 from collections.abc import Mapping

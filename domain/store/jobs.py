@@ -19,7 +19,6 @@ from sqlalchemy import (
     func,
     select,
     text,
-    update,
 )
 
 from domain.errors import NotFound
@@ -160,25 +159,6 @@ def lock(store: Store, job_id: UUID) -> Job | None:
 def lock_by_key(store: Store, key: str) -> Job:
     """Lock and read the job with this key, which must exist."""
     return job_of(store.run(select(jobs).where(jobs.c.key == key).with_for_update()).one())
-
-
-def reopen(store: Store, job_id: UUID) -> None:
-    """Set a rejected or failed job, locked, to pending with fresh budgets."""
-    values = {
-        "state": JobState.PENDING.value,
-        "attempts": 0,
-        "starts": 0,
-        "next_at": _now,
-        "enqueued_at": _now,
-        "problem": None,
-        "finished_at": None,
-    }
-    store.run(update(jobs).where(jobs.c.id == job_id).values(values))
-
-
-def hurry(store: Store, job_id: UUID) -> None:
-    """Make a locked, pending job due now."""
-    store.run(update(jobs).where(jobs.c.id == job_id).values(next_at=_now))
 
 
 def prune(store: Store, states: Sequence[JobState], *, older_than: timedelta, most: int) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import Column, ForeignKey, LargeBinary, Row, Table, Text, Unique
 
 from domain.errors import InsufficientCredits, KeyReused, UserErased
 from domain.ids import new_id
-from domain.rules.idempotency import ClientKey
+from domain.rules.idempotency import ClientKey, check_repeated
 from domain.rules.ledger import (
     WHOLE_HISTORY,
     Appended,
@@ -176,8 +176,7 @@ def replay(reader: Reader, user_id: UserId, key: ClientKey | None) -> Transactio
     row = reader.first(query)
     if row is None:
         return None
-    if row.request_hash != key.request_hash:
-        raise KeyReused
+    check_repeated(stored=row.request_hash, repeated=key.request_hash)
     return transaction_of(row)
 
 

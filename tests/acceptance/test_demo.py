@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.acceptance.conftest import Service
+from tests.support.service import Service
 
 
 def test_the_demo_shows_a_subscription_from_activation_to_reactivation(service: Service) -> None:

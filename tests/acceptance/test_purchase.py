@@ -3,7 +3,7 @@
 import pytest
 from stripe import CardError
 
-from tests.acceptance.conftest import Service, eventually
+from tests.support.service import Service, eventually
 
 
 def test_a_purchase_travels_from_request_to_ledger(service: Service, user: str) -> None:
@@ -38,20 +38,21 @@ def test_a_purchase_with_urls_leads_to_a_checkout_page(service: Service, user: s
     origin = service.stack.base_url
     urls = {"successUrl": f"{origin}/done?s={{CHECKOUT_SESSION_ID}}", "cancelUrl": f"{origin}/back"}
 
-    wanted = {"packageId": package["id"], **urls}
-    started = service.call("POST", "/api/v1/credits/purchase", wanted, user=user, Prefer="wait=10")
+    body = {"packageId": package["id"], **urls}
+    started = service.call("POST", "/api/v1/credits/purchase", body, user=user, Prefer="wait=10")
 
-    assert started.status == 200
-    assert started.body["checkoutUrl"].startswith(service.stack.env["STRIPE_API_BASE"])
-    assert started.body["clientSecret"] is None
+    purchase = service.result(started, user)
+    assert purchase["checkoutUrl"].startswith(service.stack.env["STRIPE_API_BASE"])
+    assert purchase["clientSecret"] is None
 
 
 def test_one_key_sent_twice_makes_one_purchase_and_one_payment(service: Service, user: str) -> None:
     first = service.buy(user, Idempotency_Key="k-1", Prefer="wait=10")
+    purchase = service.result(first, user)
 
     second = service.buy(user, Idempotency_Key="k-1", Prefer="wait=10")
 
-    assert second.body == first.body
+    assert second.body == purchase
     assert second.headers["idempotency-replayed"] == "true"
     assert service.sql("SELECT count(*) FROM credits.purchases WHERE user_id = %s", user) == [(1,)]
 
@@ -61,8 +62,4 @@ def test_a_client_that_does_not_want_to_wait_follows_its_job(service: Service, u
 
     assert (accepted.status, accepted.body["status"]) == (202, "pending")
     assert accepted.headers["location"] == accepted.body["statusUrl"]
-    job = eventually(
-        lambda: service.call("GET", accepted.body["statusUrl"], user=user).body,
-        lambda job: job["status"] == "done",
-    )
-    assert job["result"]["purchaseId"] == accepted.body["purchaseId"]
+    assert service.result(accepted, user)["purchaseId"] == accepted.body["purchaseId"]

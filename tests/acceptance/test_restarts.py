@@ -6,14 +6,13 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg import sql
 
 from local.programs import PROJECT, read_procfile
-from tests.acceptance.conftest import Answer, Service, eventually
+from tests.support.service import PATIENCE_S, Answer, Service, eventually
 
 RESTARTS: Final = int(os.environ.get("MANA_FAULT_RESTARTS", "2"))
 """How often everything is restarted under load; more of it shows rarer races."""
@@ -66,10 +65,15 @@ def retried(service: Service, body: object, *, key: str) -> Answer:
 
 def release(service: Service) -> None:
     """Run the Procfile's `release` as a deployment does."""
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, **service.stack.env, "PATH": programs}
     command = read_procfile(PROJECT / "Procfile")["release"]
-    subprocess.run(["sh", "-c", command], cwd=PROJECT, env=environment, check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        ["sh", "-c", command],
+        cwd=PROJECT,
+        env=service.environment(),
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE_S,
+    )
 
 
 def test_a_backup_restored_into_a_second_database_holds_every_invariant(service: Service, user: str) -> None:
@@ -88,13 +92,13 @@ def test_a_backup_restored_into_a_second_database_holds_every_invariant(service:
         owner.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(name))
         owner.execute(sql.SQL("CREATE DATABASE {}").format(name))
     programs = service.stack.postgres.binary
-    dump = subprocess.run([programs("pg_dump"), url], check=True, capture_output=True, timeout=60).stdout
+    dump = subprocess.run([programs("pg_dump"), url], check=True, capture_output=True, timeout=PATIENCE_S).stdout
     restore = [programs("psql"), "--quiet", "--set", "ON_ERROR_STOP=1", restored]
-    subprocess.run(restore, input=dump, check=True, capture_output=True, timeout=60)
+    subprocess.run(restore, input=dump, check=True, capture_output=True, timeout=PATIENCE_S)
 
-    environment = {**os.environ, **service.stack.env, "DATABASE_URL": restored}
+    environment = service.environment(DATABASE_URL=restored)
     audit = [sys.executable, "-m", "ops.cli", "audit"]
-    subprocess.run(audit, cwd=PROJECT, env=environment, check=True, capture_output=True, timeout=60)
+    subprocess.run(audit, cwd=PROJECT, env=environment, check=True, capture_output=True, timeout=PATIENCE_S)
     money = "SELECT count(*), sum(amount), sum(balance_after) FROM credits.transactions"
     with psycopg.connect(restored) as connection:
         assert connection.execute(money).fetchall() == service.sql(money)

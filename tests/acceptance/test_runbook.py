@@ -1,32 +1,30 @@
 """The runbook: a page for each alert, metrics that exist, and commands that run."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.acceptance.conftest import Service
-from tests.acceptance.test_operator import failed_payments
-from tests.conftest import ROOT
+from tests.support.operating import failed_payments
+from tests.support.paths import ROOT
+from tests.support.service import PATIENCE_S, Service
 
-OPS: Final = ROOT / "docs" / "ops"
+OPS: Final = ROOT / "docs" / "operating"
 PAGES: Final = sorted((OPS / "runbook").glob("*.md"))
 FENCED: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 METRIC: Final = re.compile(r"\bmana_[a-z_]+\b")
-SOURCES: Final = ("web/public/metrics.py", "web/http/requests.py", "workers/metrics.py")
+SOURCES: Final = ("telemetry/metrics.py",)
 
 
 def rules() -> list[dict[str, str]]:
     """Read the alerts: the file is ours, and plain enough to be read by lines."""
-    told = (OPS / "alerts.yml").read_text(encoding="utf-8")
-    found = re.findall(r"- alert: (\w+)\n +expr: (.+?)\n +(?:for|labels):.*?runbook: (\S+)", told, re.DOTALL)
-    assert len(found) == told.count("alert:")
-    return [{"alert": alert, "expr": expr, "runbook": runbook} for alert, expr, runbook in found]
+    alerts = (OPS / "alerts.yml").read_text(encoding="utf-8")
+    matches = re.findall(r"- alert: (\w+)\n +expr: (.+?)\n +(?:for|labels):.*?runbook: (\S+)", alerts, re.DOTALL)
+    assert len(matches) == alerts.count("alert:") > 0
+    return [{"alert": alert, "expr": expr, "runbook": runbook} for alert, expr, runbook in matches]
 
 
 def known_metrics() -> set[str]:
@@ -38,6 +36,11 @@ def known_metrics() -> set[str]:
 
 def slug(alert: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", alert).lower()
+
+
+def test_there_are_pages_to_run() -> None:
+    """A folder without pages would leave the other tests nothing to look at."""
+    assert len(PAGES) == len(rules()) + 1 > 10
 
 
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
@@ -53,18 +56,18 @@ def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
 def test_alerts_and_dashboard_look_at_metrics_that_exist() -> None:
     known = known_metrics()
     dashboard = json.loads((OPS / "dashboard.json").read_text(encoding="utf-8"))
-    asked = [rule["expr"] for rule in rules()]
-    asked += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    expressions = [rule["expr"] for rule in rules()]
+    expressions += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     commands = [command for page in PAGES for command in FENCED.findall(page.read_text(encoding="utf-8"))]
 
     assert len(known) >= 11
-    for text in asked:
-        found = set(METRIC.findall(text))
-        assert found <= known, text
-        assert found or "up{" in text
+    for expression in expressions:
+        named = set(METRIC.findall(expression))
+        assert named <= known, expression
+        assert named or "up{" in expression
     for command in commands:
         for name in METRIC.findall(command):
-            assert any(one.startswith(name) for one in known), command
+            assert any(metric.startswith(name) for metric in known), command
 
 
 def test_alerts_look_at_ages_not_at_sizes() -> None:
@@ -83,17 +86,9 @@ def test_the_commands_of_the_runbook_run(service: Service, user: str, page: Path
     )[0]
     blocks = FENCED.findall(page.read_text(encoding="utf-8"))
     port = (service.stack.directory / "worker-metrics-port").read_text(encoding="utf-8").strip()
-    environment = {
-        **os.environ,
-        **service.stack.env,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "WORKER_METRICS_PORT": port,
-        "USER_ID": user,
-        "JOB": job,
-        "ERROR": "RetryableError",
-        "HOPELESS": hopeless,
-    }
+    environment = service.environment(
+        PYTHONPATH=str(ROOT), WORKER_METRICS_PORT=port, USER_ID=user, JOB=job, ERROR="RetryableError", HOPELESS=hopeless
+    )
 
     assert blocks
     for block in blocks:
@@ -104,7 +99,7 @@ def test_the_commands_of_the_runbook_run(service: Service, user: str, page: Path
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
         assert ran.returncode == 0, f"{block}\n{ran.stdout}\n{ran.stderr}"
     service.sql("UPDATE jobs.jobs SET state = 'discarded' WHERE state = 'failed'")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import Service, eventually
-from tests.acceptance.real_stripe import real_stripe_environment
+from tests.support.real_stripe import real_stripe_environment
+from tests.support.service import Service, eventually
 
 
 @pytest.fixture
@@ -37,17 +37,17 @@ def completed(service: Service, user: str) -> str:
 
 
 def shown(service: Service, user: str, purchase_id: str) -> tuple[str, int]:
-    found: dict[str, Any] = service.purchase(user, purchase_id)
-    return found["status"], found["refundedEuroCents"]
+    purchase: dict[str, Any] = service.purchase(user, purchase_id)
+    return purchase["status"], purchase["refundedEuroCents"]
 
 
 def test_a_refund_travels_from_the_command_to_stripe_and_back_to_the_ledger(service: Service, user: str) -> None:
     purchase_id = completed(service, user)
 
-    asked = service.command("refund", purchase_id, "--amount", "30")
+    refunded = service.command("refund", purchase_id, "--amount", "30")
 
-    assert asked.returncode == 0, asked.stderr
-    assert asked.stdout.startswith("Refund re_")
+    assert refunded.returncode == 0, refunded.stderr
+    assert refunded.stdout.startswith("Refund re_")
     service.heard(lambda: shown(service, user, purchase_id), ("completed", 30))
     assert service.balance(user) == 70
     whole = service.command("refund", purchase_id)
@@ -114,9 +114,9 @@ def test_events_that_were_never_made_are_found_by_comparing_the_objects(local: S
     assert local.command("reconcile").returncode == 0
     assert local.balance(user) == 0
 
-    found = local.command("reconcile", "--objects")
+    compared = local.command("reconcile", "--objects")
 
-    assert found.returncode == 0, found.stdout + found.stderr
+    assert compared.returncode == 0, compared.stdout + compared.stderr
     assert (shown(local, user, purchase_id), local.balance(user)) == (("completed", 40), 60)
 
 

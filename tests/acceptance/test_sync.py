@@ -1,11 +1,9 @@
 """Cloud Sync through the whole machine: web, Valkey, workers, PostgreSQL."""
 
-import os
 import signal
-from contextlib import suppress
 
-from tests.acceptance.conftest import Service, eventually
-from tests.acceptance.test_faults import worker_children
+from tests.support.faults import signal_workers
+from tests.support.service import Service, eventually
 
 DUE = """
 INSERT INTO credits.sync_subscriptions (user_id, active, anchor_at, next_charge_at)
@@ -25,16 +23,11 @@ def test_sync_is_activated_within_the_wait_and_renewed_by_a_run(service: Service
     service.sql(SEED, 1, user)
     user = f"{user}-1"
 
-    activated = service.call("POST", "/api/v1/sync/activate", {}, user=user)
-    service.sql(
-        "UPDATE credits.sync_subscriptions SET anchor_at = anchor_at - interval '32 days',"
-        " next_charge_at = next_charge_at - interval '32 days' WHERE user_id = %s",
-        user,
-    )
-    charged = service.call("POST", "/api/v1/internal/sync/charge-recurring")
+    activated = service.result(service.call("POST", "/api/v1/sync/activate", {}, user=user), user)
+    charged = service.let_month_pass(user)
 
-    assert (activated.status, activated.body["amountCharged"]) == (200, 30)
-    assert (charged.status, charged.body) == (200, {"charged": 1, "paused": 0, "errors": 0, "total": 1})
+    assert activated["amountCharged"] == 30
+    assert charged == {"charged": 1, "paused": 0, "errors": 0, "total": 1}
     assert service.balance(user) == 0
 
 
@@ -46,9 +39,7 @@ def test_an_impatient_caller_and_dying_workers_charge_everyone_once(service: Ser
     for _ in range(3):
         service.call("POST", "/api/v1/internal/sync/charge-recurring", Prefer="respond-async")
         eventually(lambda: service.sql(CHARGES, user)[0][0] > 0)
-        for pid in worker_children(service):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        signal_workers(service, signal.SIGKILL)
 
-    eventually(lambda: service.sql(CHARGES, user)[0][0], lambda charged: charged == count, within_s=120)
+    eventually(lambda: service.sql(CHARGES, user)[0][0], lambda charged: charged == count)
     assert service.sql(CHARGES, user) == [(count, count)]

@@ -40,7 +40,7 @@ def make_python() -> None:
         run("uv", "pip", "install", "--quiet", "--python", python, *PACKAGES_PYTHON, within=PYTHON)
     (PYTHON / "config.yaml").write_text("package_name_override: mana_credits_client\npost_hooks: []\n")
     shutil.copy(Path(__file__).parent / "program.py", PYTHON)
-    made: list[str | Path] = [
+    arguments: list[str | Path] = [
         "--path",
         DOCUMENT,
         "--output-path",
@@ -52,7 +52,7 @@ def make_python() -> None:
     run(
         binaries / "openapi-python-client",
         "generate",
-        *made,
+        *arguments,
         "--config",
         PYTHON / "config.yaml",
         "--fail-on-warning",

@@ -52,20 +52,20 @@ def have(client: AuthenticatedClient, amount: int, user_id: str) -> None:
 
 def balance(client: AuthenticatedClient) -> int:
     """Read a balance."""
-    told = get_balance.sync(client=client)
-    assert isinstance(told, Balance)
-    return told.balance
+    balance = get_balance.sync(client=client)
+    assert isinstance(balance, Balance)
+    return balance.balance
 
 
 def redeem(client: AuthenticatedClient, code: str) -> None:
     """Redeem a gift, and wait for the worker if it takes a while."""
-    told = redeem_gift.sync(code, client=client, body=RedeemGift(source_app_id="chat"))
-    if isinstance(told, RedeemedGift):
-        assert told.credits_received == 25
+    answer = redeem_gift.sync(code, client=client, body=RedeemGift(source_app_id="chat"))
+    if isinstance(answer, RedeemedGift):
+        assert answer.credits_received == 25
         return
-    assert isinstance(told, Accepted)
+    assert isinstance(answer, Accepted)
     for _ in range(100):
-        job = get_job.sync(told.job_id, client=client)
+        job = get_job.sync(answer.job_id, client=client)
         assert isinstance(job, JobStatus)
         if job.status is JobState.DONE:
             return

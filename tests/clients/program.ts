@@ -28,7 +28,7 @@ async function redeem(client: Client, code: string): Promise<void> {
     assert.equal(data.creditsReceived, 25);
     return;
   }
-  for (let asked = 0; asked < 100; asked++) {
+  for (let look = 0; look < 100; look++) {
     const { data: job } = await client.GET("/api/v1/jobs/{job_id}", { params: { path: { job_id: data.jobId } } });
     if (job?.status === "done") return;
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -11,8 +11,12 @@ from domain.operations.usage import count_usage
 from domain.rules.gifts import Gift
 from domain.store import Database, ledger
 from domain.units import Credits, UserId
-from tests.conftest import at_once, give, use_of
-from tests.gift_acts import ANNA, BEN, balance, cancel, commit, hold, make_gift, now, redeem
+from tests.support.credits import balance, give, use_of
+from tests.support.gifts import cancel, make_gift, redeem
+from tests.support.holds import commit, hold
+from tests.support.threads import at_once
+from tests.support.times import now
+from tests.support.users import ANNA, BEN
 
 REDEEMERS = [UserId(f"user-{number}") for number in range(5)]
 
@@ -27,9 +31,9 @@ def test_five_redeems_of_one_code_have_one_winner_a_hundred_times_of_a_hundred(d
 
     for _ in range(100):
         gift = make_gift(database).gift
-        told = at_once(5, lambda number, gift=gift: redeem(database, gift, REDEEMERS[number]))  # type: ignore[misc]
+        answers = at_once(5, lambda number, gift=gift: redeem(database, gift, REDEEMERS[number]))  # type: ignore[misc]
 
-        assert sorted(type(one).__name__ for one in told) == ["GiftDepleted"] * 4 + ["dict"]
+        assert sorted(type(answer).__name__ for answer in answers) == ["GiftDepleted"] * 4 + ["GiftRedeemed"]
     assert balance(database) == (0, 1_000, 1_000)
     assert sum(balance(database, user_id)[0] for user_id in REDEEMERS) == 1_000
 
@@ -38,9 +42,9 @@ def test_five_redeems_of_one_user_give_the_credits_once_and_answer_the_same(data
     give(database, "anna", 10)
     gift = make_gift(database).gift
 
-    told = at_once(5, lambda _: redeem(database, gift))
+    answers = at_once(5, lambda _: redeem(database, gift))
 
-    assert told == [told[0]] * 5
+    assert answers == [answers[0]] * 5
     assert balance(database, BEN) == (10, 10, 0)
 
 
@@ -85,9 +89,9 @@ def test_parallel_grants_of_one_reference_give_once(database: Database) -> None:
                 now=now(),
             ).replayed
 
-    told = at_once(20, give_once)
+    answers = at_once(20, give_once)
 
-    assert sorted(map(str, told)) == ["False"] + ["True"] * 19
+    assert sorted(map(str, answers)) == ["False"] + ["True"] * 19
     assert balance(database) == (25, 25, 0)
 
 
@@ -110,9 +114,9 @@ def test_a_hold_ended_in_two_ways_at_once_has_one_end(database: Database) -> Non
                     now=now(),
                 )
 
-        told = at_once(4, end)
+        answers = at_once(4, end)
 
-        assert sorted(type(one).__name__ for one in told) == ["Appended", *["HoldEnded"] * 3]
+        assert sorted(type(answer).__name__ for answer in answers) == ["Appended", *["HoldEnded"] * 3]
 
 
 def test_two_hundred_commits_and_two_hundred_uses_add_up(database: Database) -> None:
@@ -124,9 +128,9 @@ def test_two_hundred_commits_and_two_hundred_uses_add_up(database: Database) -> 
             commit(database, held[number * 10 + step], 1)
             use(database)
 
-    told = at_once(20, act)
+    results = at_once(20, act)
 
-    assert told == [None] * 20
+    assert results == [None] * 20
     assert balance(database) == (600, 1_000, 400)
 
 
@@ -146,9 +150,9 @@ def test_counting_usage_many_times_at_once_while_it_grows_is_exact(database: Dat
                 with database.begin() as store:
                     count_usage(store, after=UserId(""))
 
-    told = at_once(8, act)
+    results = at_once(8, act)
 
-    assert told == [None] * 8
+    assert results == [None] * 8
     with database.begin() as store:
         count_usage(store, after=UserId(""))
     # The books are proved when the test ends.
@@ -158,9 +162,9 @@ def test_counting_usage_many_times_at_once_while_it_grows_is_exact(database: Dat
 def test_opposite_gifts_do_not_wait_for_each_other_for_ever(database: Database, turn: int) -> None:
     give(database, "anna", 100)
     give(database, "ben", 100)
-    made = [make_gift(database, creator_id=BEN if number % 2 else ANNA).gift for number in range(10)]
+    gifts = [make_gift(database, creator_id=BEN if number % 2 else ANNA).gift for number in range(10)]
 
-    told = at_once(10, lambda number: redeem(database, made[number], ANNA if number % 2 else BEN))
+    answers = at_once(10, lambda number: redeem(database, gifts[number], ANNA if number % 2 else BEN))
 
-    assert [one for one in told if isinstance(one, Exception)] == [], turn
+    assert [answer for answer in answers if isinstance(answer, Exception)] == [], turn
     assert (balance(database)[0], balance(database, BEN)[0]) == (100, 100)

@@ -10,21 +10,23 @@ import pytest
 
 from domain.errors import Busy, InsufficientCredits, Unavailable
 from domain.operations import credits as spending
-from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.ledger import Appended, Movement
 from domain.store import Database, ledger
 from domain.store.group_commit import PATIENCE_S, GroupCommit
 from domain.units import Credits, UserId
-from tests.conftest import NOW, at_once, give, sqlalchemy_url, use_of
+from tests.support.credits import give, use_key, use_of
+from tests.support.plain_sql import sqlalchemy_url
+from tests.support.threads import at_once
+from tests.support.times import NOW
 
 THREADS = 32
 
 
 @pytest.fixture
 def group(database: Database, database_url: str) -> Iterator[GroupCommit]:
-    made = GroupCommit(sqlalchemy_url(database_url), alone=lambda _: database.single())
-    yield made
-    made.close()
+    group_commit = GroupCommit(sqlalchemy_url(database_url), alone=lambda _: database.single())
+    yield group_commit
+    group_commit.close()
 
 
 def usage(user: str, amount: int = 1, *, key: str | None = None, description: str = "A question") -> Movement:
@@ -33,7 +35,7 @@ def usage(user: str, amount: int = 1, *, key: str | None = None, description: st
         amount,
         description=description,
         metadata={"model": "small", "tokens": 2**70} if amount % 2 else None,
-        key=ClientKey(route="use", value=key, request_hash=fingerprint(amount=amount)) if key else None,
+        key=use_key(key, amount) if key else None,
     )
 
 
@@ -55,11 +57,13 @@ def test_uses_at_once_share_commits_and_each_is_told_its_own(
 ) -> None:
     for number in range(5):
         give(database, f"user-{number}", 10_000)
-    asked = [[usage(f"user-{(turn * 7 + n) % 5}", n + 1) for n in range(20)] for turn in range(THREADS)]
+    movements = [[usage(f"user-{(turn * 7 + n) % 5}", n + 1) for n in range(20)] for turn in range(THREADS)]
 
-    told = at_once(THREADS, lambda n: [(one, group.append(one, now=NOW)) for one in asked[n]])
+    appended_by_thread = at_once(
+        THREADS, lambda n: [(movement, group.append(movement, now=NOW)) for movement in movements[n]]
+    )
 
-    pairs = [pair for many in told if isinstance(many, list) for pair in many]
+    pairs = [pair for many in appended_by_thread if isinstance(many, list) for pair in many]
     assert len(pairs) == THREADS * 20
     for movement, appended in pairs:
         assert not appended.replayed
@@ -82,10 +86,10 @@ def test_fifty_repeats_of_one_key_are_one_transaction(
 
     answers = at_once(50, lambda _: group.append(usage("anna", 10, key="k"), now=NOW))
 
-    told = [answer for answer in answers if isinstance(answer, Appended)]
-    assert len(told) == 50
-    assert len({answer.transaction.id for answer in told}) == 1
-    assert [answer.replayed for answer in told].count(False) == 1
+    appended = [answer for answer in answers if isinstance(answer, Appended)]
+    assert len(appended) == 50
+    assert len({answer.transaction.id for answer in appended}) == 1
+    assert [answer.replayed for answer in appended].count(False) == 1
     assert balances(database_url) == {"anna": 90}
 
 
@@ -149,9 +153,9 @@ def test_statements_about_the_same_users_in_opposite_orders_never_deadlock(
         movements = [usage(f"user-{place}") for place in range(8)]
         for _ in range(20):
             with database.single() as store:
-                told = ledger.append_together(store, movements[:: -1 if number % 2 else 1], now=NOW)
-                movements = [usage(one.user_id) for one in movements]
-            assert None not in told
+                appended = ledger.append_together(store, movements[:: -1 if number % 2 else 1], now=NOW)
+                movements = [usage(answer.user_id) for answer in movements]
+            assert None not in appended
         return 20
 
     assert at_once(8, act) == [20] * 8
@@ -183,7 +187,7 @@ def test_a_locked_balance_holds_up_its_user_alone(group: GroupCommit, database: 
     assert group.append(usage("anna"), now=NOW).transaction.balance_after == 99
 
 
-def test_one_that_cannot_be_written_does_not_take_the_others_with_it(
+def test_a_movement_that_cannot_be_written_does_not_fail_the_others(
     group: GroupCommit, database: Database, database_url: str
 ) -> None:
     give(database, "anna", 100)
@@ -240,16 +244,16 @@ def test_nobody_waits_for_a_leader_that_hangs(
     give(database, "anna", 100)
     held, hung, append = threading.Event(), threading.Event(), ledger.append
 
-    def hang(*told: object, **named: object) -> Appended:
+    def hang(*arguments: object, **named: object) -> Appended:
         if threading.current_thread().name == "leader":
             hung.set()
-            held.wait(10)
-        return append(*told, **named)  # type: ignore[arg-type]
+            held.wait(60)
+        return append(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ledger, "append", hang)
     leader = threading.Thread(target=lambda: group.append(usage("anna", 5), now=NOW), name="leader")
     leader.start()
-    assert hung.wait(5)
+    assert hung.wait(60)
 
     answers = at_once(8, lambda _: group.append(usage("anna", 1), now=NOW))
 

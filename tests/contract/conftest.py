@@ -1,15 +1,8 @@
 """The callers whose requests and answers are the golden examples."""
 
 import pytest
-from flask import Flask
 
-from tests.http.client import Api, Caller
-from tests.issuer import Issuer
-
-
-@pytest.fixture
-def api(app: Flask, issuer: Issuer) -> Api:
-    return Api(app, issuer)
+from tests.support.http import Api, Caller
 
 
 @pytest.fixture
@@ -18,10 +11,10 @@ def anna(api: Api) -> Caller:
 
 
 @pytest.fixture
-def service(api: Api) -> Caller:
-    called = api.service()
-    called.headers["X-App-Id"] = "mana-auth"
-    return called
+def mana_auth(api: Api) -> Caller:
+    caller = api.service()
+    caller.headers["X-App-Id"] = "mana-auth"
+    return caller
 
 
 @pytest.fixture

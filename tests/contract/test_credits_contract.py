@@ -2,38 +2,28 @@
 
 from threading import Thread
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from domain.operations.purchases import settle_payment
-from domain.rules.purchases import PaymentFact, PaymentOutcome
 from domain.store import Database
-from tests.conftest import NOW, give
-from tests.contract.forms import CURSOR, ID, TIME, problem, told, waiting_job
-from tests.http.client import INTENT, SESSION, Caller, done, offer
+from tests.support.credits import give
+from tests.support.forms import (
+    CURSOR,
+    ID,
+    TIME,
+    grant_to_begin_with,
+    package,
+    problem,
+    status_and_body,
+    thirty_used,
+)
+from tests.support.http import Caller
+from tests.support.jobs import waiting_job
+from tests.support.purchases import INTENT, SESSION, finish_purchase_job, offer, payment_fact, settle
 
 USE: dict[str, Any] = {"amount": 30, "appId": "chat", "description": "A question", "metadata": {"model": "small"}}
-TRANSACTION = {
-    "id": ID,
-    "userId": "anna",
-    "type": "usage",
-    "status": "completed",
-    "amount": -30,
-    "balanceBefore": 100,
-    "balanceAfter": 70,
-    "appId": "chat",
-    "description": "A question",
-    "metadata": {"model": "small"},
-    "idempotencyKey": None,
-    "createdAt": TIME,
-    "completedAt": TIME,
-}
-USED = {
-    "success": True,
-    "transaction": TRANSACTION,
-    "newBalance": {"balance": 70, "totalEarned": 100, "totalSpent": 30},
-}
+USED = thirty_used(USE["metadata"])
+TRANSACTION = USED["transaction"]
 URLS = {"successUrl": "https://app.example/paid?s={CHECKOUT_SESSION_ID}", "cancelUrl": "https://app.example/cart"}
 PENDING = {
     "id": ID,
@@ -58,14 +48,14 @@ def package_id(database: Database) -> str:
     return str(offer(database))
 
 
-def test_a_balance(database: Database, anna: Caller, service: Caller) -> None:
-    assert told(anna.get("/credits/balance")) == (200, {"balance": 0, "totalEarned": 0, "totalSpent": 0})
+def test_a_balance(database: Database, anna: Caller, mana_auth: Caller) -> None:
+    assert status_and_body(anna.get("/credits/balance")) == (200, {"balance": 0, "totalEarned": 0, "totalSpent": 0})
     give(database, "anna", 100)
     anna.post("/credits/use", USE)
 
     expected = (200, {"balance": 70, "totalEarned": 100, "totalSpent": 30})
-    assert told(anna.get("/credits/balance")) == expected
-    assert told(service.get("/internal/credits/balance/anna")) == expected
+    assert status_and_body(anna.get("/credits/balance")) == expected
+    assert status_and_body(mana_auth.get("/internal/credits/balance/anna")) == expected
 
 
 @pytest.mark.parametrize(
@@ -77,14 +67,14 @@ def test_a_balance(database: Database, anna: Caller, service: Caller) -> None:
     ],
 )
 def test_using_without_a_key(
-    database: Database, anna: Caller, service: Caller, body: dict[str, Any], noted: dict[str, Any] | None
+    database: Database, anna: Caller, mana_auth: Caller, body: dict[str, Any], noted: dict[str, Any] | None
 ) -> None:
     give(database, "anna", 100)
     by_user = anna.post("/credits/use", body)
-    by_service = service.post("/internal/credits/use", {"userId": "anna", **body})
+    by_service = mana_auth.post("/internal/credits/use", {"userId": "anna", **body})
 
-    assert told(by_user) == (200, USED | {"transaction": TRANSACTION | {"metadata": noted}})
-    assert told(by_service) == (
+    assert status_and_body(by_user) == (200, USED | {"transaction": TRANSACTION | {"metadata": noted}})
+    assert status_and_body(by_service) == (
         200,
         {
             "success": True,
@@ -106,22 +96,28 @@ def test_using_without_a_key(
     ],
 )
 def test_using_with_a_key_twice(
-    database: Database, anna: Caller, service: Caller, *, path: str, in_body: dict[str, str], in_header: dict[str, str]
+    database: Database,
+    anna: Caller,
+    mana_auth: Caller,
+    *,
+    path: str,
+    in_body: dict[str, str],
+    in_header: dict[str, str],
 ) -> None:
     give(database, "anna", 100)
-    caller, body = (service, {"userId": "anna", **USE}) if "internal" in path else (anna, USE)
+    caller, body = (mana_auth, {"userId": "anna", **USE}) if "internal" in path else (anna, USE)
 
     first = caller.post(path, body | in_body, **in_header)
     again = caller.post(path, body | in_body, **in_header)
 
     used = USED | {"transaction": TRANSACTION | {"idempotencyKey": "k-1"}}
-    assert told(first) == (200, used)
-    assert told(again) == (200, first.get_json() | {"message": "Transaction already processed"})
+    assert status_and_body(first) == (200, used)
+    assert status_and_body(again) == (200, first.get_json() | {"message": "Transaction already processed"})
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-def test_using_more_than_there_is(database: Database, anna: Caller, service: Caller) -> None:
+def test_using_more_than_there_is(database: Database, anna: Caller, mana_auth: Caller) -> None:
     give(database, "anna", 5)
 
     expected = problem(
@@ -131,17 +127,17 @@ def test_using_more_than_there_is(database: Database, anna: Caller, service: Cal
         "Insufficient credits",
         details={"required": 30, "available": 5},
     )
-    assert told(anna.post("/credits/use", USE)) == expected
-    assert told(service.post("/internal/credits/use", {"userId": "anna", **USE})) == expected
+    assert status_and_body(anna.post("/credits/use", USE)) == expected
+    assert status_and_body(mana_auth.post("/internal/credits/use", {"userId": "anna", **USE})) == expected
 
 
-def test_refunding_by_a_service(database: Database, service: Caller) -> None:
+def test_refunding_by_a_service(database: Database, mana_auth: Caller) -> None:
     give(database, "anna", 100)
     body = {"userId": "anna", "amount": 5, "description": "It did not work"}
 
-    first = service.post("/internal/credits/refund", body, Idempotency_Key="r-1")
-    again = service.post("/internal/credits/refund", body, Idempotency_Key="r-1")
-    other = service.post("/internal/credits/refund", body | {"appId": "research", "metadata": {"order": 1}})
+    first = mana_auth.post("/internal/credits/refund", body, Idempotency_Key="r-1")
+    again = mana_auth.post("/internal/credits/refund", body, Idempotency_Key="r-1")
+    other = mana_auth.post("/internal/credits/refund", body | {"appId": "research", "metadata": {"order": 1}})
 
     refund = TRANSACTION | {
         "type": "refund",
@@ -153,8 +149,8 @@ def test_refunding_by_a_service(database: Database, service: Caller) -> None:
         "metadata": None,
         "idempotencyKey": "r-1",
     }
-    assert told(first) == (200, {"success": True, "transaction": refund, "newBalance": {"balance": 105}})
-    assert told(again) == told(first)
+    assert status_and_body(first) == (200, {"success": True, "transaction": refund, "newBalance": {"balance": 105}})
+    assert status_and_body(again) == status_and_body(first)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert other.get_json()["transaction"] == refund | {
         "balanceBefore": 105,
@@ -165,13 +161,13 @@ def test_refunding_by_a_service(database: Database, service: Caller) -> None:
     }
 
 
-def test_preparing_a_user(service: Caller) -> None:
-    first = service.post("/internal/credits/init", {"userId": "anna"})
-    again = service.post("/internal/credits/init", {"userId": "anna"})
+def test_preparing_a_user(mana_auth: Caller) -> None:
+    first = mana_auth.post("/internal/credits/init", {"userId": "anna"})
+    again = mana_auth.post("/internal/credits/init", {"userId": "anna"})
 
     row = {"userId": "anna", "balance": 0, "totalEarned": 0, "totalSpent": 0, "createdAt": TIME, "updatedAt": TIME}
-    assert told(first) == (200, row)
-    assert told(again) == told(first)
+    assert status_and_body(first) == (200, row)
+    assert status_and_body(again) == status_and_body(first)
 
 
 def test_the_history_page_by_page(database: Database, anna: Caller) -> None:
@@ -182,29 +178,13 @@ def test_the_history_page_by_page(database: Database, anna: Caller) -> None:
     first, _, cursor = page.headers["Link"].partition("&cursor=")
     rest = anna.get(f"/credits/transactions?limit=100&cursor={cursor.partition('>')[0]}")
 
-    assert told(page) == (200, [TRANSACTION])
+    assert status_and_body(page) == (200, [TRANSACTION])
     assert (first, cursor.partition(">")[2]) == ("</api/v1/credits/transactions?limit=1", '; rel="next"')
     assert cursor.partition(">")[0] == CURSOR
-    assert told(rest) == told(anna.get("/credits/transactions?limit=1&offset=1"))
-    assert told(rest) == (
+    assert status_and_body(rest) == status_and_body(anna.get("/credits/transactions?limit=1&offset=1"))
+    assert status_and_body(rest) == (
         200,
-        [
-            {
-                "id": ID,
-                "userId": "anna",
-                "type": "grant",
-                "status": "completed",
-                "amount": 100,
-                "balanceBefore": 0,
-                "balanceAfter": 100,
-                "appId": "test",
-                "description": "To begin with",
-                "metadata": None,
-                "idempotencyKey": None,
-                "createdAt": TIME,
-                "completedAt": TIME,
-            }
-        ],
+        [grant_to_begin_with(100)],
     )
     assert "Link" not in rest.headers
 
@@ -213,25 +193,9 @@ def test_the_packages_on_sale(database: Database, anna: Caller) -> None:
     offer(database, name="Large", amount=5_000, price=3_999, order=2)
     offer(database, name="Small", amount=500, price=499, order=1)
 
-    small = {
-        "id": ID,
-        "name": "Small",
-        "description": "500 credits",
-        "credits": 500,
-        "priceEuroCents": 499,
-        "stripePriceId": None,
-        "active": True,
-        "sortOrder": 1,
-        "metadata": None,
-    }
-    large = small | {
-        "name": "Large",
-        "description": "5000 credits",
-        "credits": 5_000,
-        "priceEuroCents": 3_999,
-        "sortOrder": 2,
-    }
-    assert told(anna.get("/credits/packages")) == (200, [small, large])
+    small = package("Small", amount=500, price=499, order=1)
+    large = package("Large", amount=5_000, price=3_999, order=2)
+    assert status_and_body(anna.get("/credits/packages")) == (200, [small, large])
 
 
 @pytest.mark.parametrize("preference", ["respond-async", "wait=0"])
@@ -241,7 +205,7 @@ def test_a_purchase_that_is_answered_before_it_is_prepared(
     answer = anna.post("/credits/purchase", {"packageId": package_id}, Prefer=preference)
 
     job_id = answer.get_json()["jobId"]
-    assert told(answer) == (
+    assert status_and_body(answer) == (
         202,
         {"jobId": ID, "status": "pending", "statusUrl": f"/api/v1/jobs/{job_id}", "purchaseId": ID},
     )
@@ -252,7 +216,7 @@ def test_a_purchase_that_is_answered_before_it_is_prepared(
 
 
 def test_a_purchase_with_a_payment_intent(database: Database, anna: Caller, package_id: str) -> None:
-    worker = Thread(target=lambda: done(database, str(waiting_job(database)), INTENT))
+    worker = Thread(target=lambda: finish_purchase_job(database, str(waiting_job(database)), INTENT))
     worker.start()
     body = {"packageId": package_id}
     first = anna.post("/credits/purchase", body, Prefer="wait=10", Idempotency_Key="p-1")
@@ -266,19 +230,19 @@ def test_a_purchase_with_a_payment_intent(database: Database, anna: Caller, pack
         "credits": 500,
         "checkoutUrl": None,
     }
-    assert told(first) == (200, started)
+    assert status_and_body(first) == (200, started)
     assert first.headers["Preference-Applied"] == "wait=10"
     assert "Idempotency-Replayed" not in first.headers
-    assert told(again) == told(first)
+    assert status_and_body(again) == status_and_body(first)
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
 def test_a_purchase_with_a_checkout_session(database: Database, anna: Caller, package_id: str) -> None:
     body = {"packageId": package_id, **URLS}
     accepted = anna.post("/credits/purchase", body, Idempotency_Key="p-1").get_json()
-    done(database, accepted["jobId"], SESSION)
+    finish_purchase_job(database, accepted["jobId"], SESSION)
 
-    assert told(anna.post("/credits/purchase", body, Idempotency_Key="p-1")) == (
+    assert status_and_body(anna.post("/credits/purchase", body, Idempotency_Key="p-1")) == (
         200,
         {
             "purchaseId": accepted["purchaseId"],
@@ -293,7 +257,7 @@ def test_a_purchase_with_a_checkout_session(database: Database, anna: Caller, pa
 def test_a_purchase_that_returns_to_a_stranger(anna: Caller, package_id: str) -> None:
     body = {"packageId": package_id, **URLS, "successUrl": "https://evil.example/"}
 
-    assert told(anna.post("/credits/purchase", body)) == problem(
+    assert status_and_body(anna.post("/credits/purchase", body)) == problem(
         400,
         "validation_error",
         "Invalid request",
@@ -306,7 +270,7 @@ def test_a_purchase_of_a_package_that_is_not_on_sale(database: Database, anna: C
     body = {"packageId": "019aa5d0-0000-7000-8000-000000000000"}
 
     expected = problem(404, "not_found", "Not found", "Package not found")
-    assert told(anna.post("/credits/purchase", body)) == expected
+    assert status_and_body(anna.post("/credits/purchase", body)) == expected
     assert database is not None
 
 
@@ -314,20 +278,11 @@ def test_following_purchases(database: Database, anna: Caller, package_id: str) 
     body = {"packageId": package_id}
     accepted = anna.post("/credits/purchase", body).get_json()
     path = f"/credits/purchase/{accepted['purchaseId']}"
-    recorded = told(anna.get(path))
-    done(database, accepted["jobId"], INTENT)
-    payable = told(anna.get(path))
-    payment = PaymentFact(
-        purchase_id=UUID(accepted["purchaseId"]),
-        outcome=PaymentOutcome.SUCCEEDED,
-        payment_intent_id="pi_1",
-        amount=499,
-        currency="eur",
-        livemode=False,
-    )
-    with database.begin() as store:
-        settle_payment(store, payment=payment, livemode=False, now=NOW)
-    completed = told(anna.get(path))
+    recorded = status_and_body(anna.get(path))
+    finish_purchase_job(database, accepted["jobId"], INTENT)
+    payable = status_and_body(anna.get(path))
+    settle(database, payment_fact(accepted["purchaseId"]))
+    completed = status_and_body(anna.get(path))
 
     at_stripe = {"stripePaymentIntentId": "pi_1", "stripeCustomerId": "cus_1"}
     purchase = PENDING | {"id": accepted["purchaseId"], "packageId": package_id}
@@ -337,7 +292,7 @@ def test_following_purchases(database: Database, anna: Caller, package_id: str) 
     assert completed == (200, paid)
     second = anna.post("/credits/purchase", body).get_json()["purchaseId"]
     listed = anna.get("/credits/purchases")
-    assert told(listed) == (200, [purchase | {"id": second}, paid])
+    assert status_and_body(listed) == (200, [purchase | {"id": second}, paid])
     assert "Link" not in listed.headers
     assert anna.get("/credits/purchases?limit=1").headers["Link"].startswith(
         "</api/v1/credits/purchases?limit=1&cursor="

@@ -1,6 +1,6 @@
 """Golden examples: what the clients of today send about gifts, grants, holds and prices, and what they read back.
 
-Values that are new each time are compared by their form: see `tests.contract.forms`.
+Values that are new each time are compared by their form: see `tests.support.forms`.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.store import Database
-from tests.conftest import give
-from tests.contract.forms import CODE, ID, LINK, TIME
-from tests.gift_acts import work
-from tests.issuer import Issuer
+from tests.support.credits import give
+from tests.support.forms import CODE, ID, LINK, TIME, insufficient_credits, transaction
+from tests.support.issuer import Issuer
+from tests.support.jobs import work
 
 BASE = "/api/v1"
 SERVICE = {"X-Service-Key": "service-key", "X-App-Id": "mana-auth"}
@@ -53,9 +53,9 @@ def as_user(client: FlaskClient, issuer: Issuer) -> Call:
         claims = {"anna": {"name": "Anna", "email": "anna@x.de"}, "ben": {"name": "Ben", "email": "friend@x.de"}}
         token = issuer.token(user_id, **claims[user_id])
         headers = {"Authorization": f"Bearer {token}"}
-        told = client.open(f"{BASE}{path}", method=method, json=body, headers=headers)
-        assert told.status_code == status, told.text
-        return told.json
+        answer = client.open(f"{BASE}{path}", method=method, json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json
 
     return call
 
@@ -63,9 +63,9 @@ def as_user(client: FlaskClient, issuer: Issuer) -> Call:
 @pytest.fixture
 def as_service(client: FlaskClient) -> Call:
     def call(method: str, path: str, body: Any = None, status: int = 200) -> Any:
-        told = client.open(f"{BASE}/internal{path}", method=method, json=body, headers=SERVICE)
-        assert told.status_code == status, told.text
-        return told.json
+        answer = client.open(f"{BASE}/internal{path}", method=method, json=body, headers=SERVICE)
+        assert answer.status_code == status, answer.text
+        return answer.json
 
     return call
 
@@ -97,18 +97,18 @@ def test_creating_a_gift_in_both_dialects(database: Database, as_user: Call, bod
 
 def test_a_gift_that_ends_at_a_time(database: Database, as_user: Call) -> None:
     give(database, "anna", 100)
-    made = as_user("anna", "POST", "/gifts", {"totalCredits": 5}, status=201)
-    body = {"totalCredits": 50, "expiresAt": made["expiresAt"]}
+    gift = as_user("anna", "POST", "/gifts", {"totalCredits": 5}, status=201)
+    body = {"totalCredits": 50, "expiresAt": gift["expiresAt"]}
 
-    assert as_user("anna", "POST", "/gifts", body, status=201) == GIFT | {"expiresAt": made["expiresAt"]}
+    assert as_user("anna", "POST", "/gifts", body, status=201) == GIFT | {"expiresAt": gift["expiresAt"]}
 
 
 def test_looking_a_gift_up(database: Database, client: FlaskClient, as_user: Call) -> None:
     give(database, "anna", 100)
-    made = as_user("anna", "POST", "/gifts", {"totalCredits": 50, "message": "Hello"}, status=201)
+    gift = as_user("anna", "POST", "/gifts", {"totalCredits": 50, "message": "Hello"}, status=201)
 
-    assert client.get(f"{BASE}/gifts/{made['code'].lower()}").json == {
-        "code": made["code"],
+    assert client.get(f"{BASE}/gifts/{gift['code'].lower()}").json == {
+        "code": gift["code"],
         "type": "simple",
         "status": "active",
         "totalCredits": 50,
@@ -116,7 +116,7 @@ def test_looking_a_gift_up(database: Database, client: FlaskClient, as_user: Cal
         "isPersonalized": False,
         "message": "Hello",
         "creatorName": "Anna",
-        "expiresAt": made["expiresAt"],
+        "expiresAt": gift["expiresAt"],
     }
     assert client.get(f"{BASE}/gifts/ABC234").json == {
         "type": "urn:mana-credits:problem:not_found",
@@ -132,13 +132,13 @@ def test_looking_a_gift_up(database: Database, client: FlaskClient, as_user: Cal
 @pytest.mark.parametrize("body", [None, {}, {"sourceAppId": "chat"}])
 def test_redeeming_a_gift(database: Database, as_user: Call, body: Any) -> None:
     give(database, "anna", 100)
-    made = as_user("anna", "POST", "/gifts", {"totalCredits": 50, "message": "Hello"}, status=201)
+    gift = as_user("anna", "POST", "/gifts", {"totalCredits": 50, "message": "Hello"}, status=201)
 
-    accepted = as_user("ben", "POST", f"/gifts/{made['code']}/redeem", body, status=202)
+    accepted = as_user("ben", "POST", f"/gifts/{gift['code']}/redeem", body, status=202)
     work(database, UUID(accepted["jobId"]))
 
     assert accepted == {"jobId": ID, "status": "pending", "statusUrl": f"/api/v1/jobs/{accepted['jobId']}"}
-    assert as_user("ben", "POST", f"/gifts/{made['code']}/redeem", body) == {
+    assert as_user("ben", "POST", f"/gifts/{gift['code']}/redeem", body) == {
         "success": True,
         "credits": 50,
         "creditsReceived": 50,
@@ -149,8 +149,8 @@ def test_redeeming_a_gift(database: Database, as_user: Call, body: Any) -> None:
     assert as_user("ben", "GET", "/gifts/me/received") == [
         {
             "id": ID,
-            "giftCodeId": made["id"],
-            "code": made["code"],
+            "giftCodeId": gift["id"],
+            "code": gift["code"],
             "credits": 50,
             "creditsReceived": 50,
             "message": "Hello",
@@ -165,9 +165,9 @@ def test_redeeming_a_gift(database: Database, as_user: Call, body: Any) -> None:
 
 def test_cancelling_a_gift(database: Database, as_user: Call) -> None:
     give(database, "anna", 100)
-    made = as_user("anna", "POST", "/gifts", {"totalCredits": 50}, status=201)
+    gift = as_user("anna", "POST", "/gifts", {"totalCredits": 50}, status=201)
 
-    assert as_user("anna", "DELETE", f"/gifts/{made['id']}") == {"success": True, "refundedCredits": 50}
+    assert as_user("anna", "DELETE", f"/gifts/{gift['id']}") == {"success": True, "refundedCredits": 50}
     assert as_user("anna", "GET", "/gifts/me/created") == [GIFT | {"status": "cancelled"}]
 
 
@@ -179,8 +179,8 @@ def test_redeeming_what_waits_for_a_new_user(database: Database, as_user: Call, 
     accepted = as_service("POST", "/gifts/redeem-pending", {"userId": "ben", "email": "friend@x.de"}, status=202)
     work(database, UUID(accepted["jobId"]))
 
-    told = as_user("ben", "GET", f"/jobs/{accepted['jobId']}")
-    assert told == {
+    job = as_user("ben", "GET", f"/jobs/{accepted['jobId']}")
+    assert job == {
         "jobId": accepted["jobId"],
         "kind": "redeem-pending",
         "status": "done",
@@ -205,40 +205,33 @@ def test_granting(as_service: Call) -> None:
 def test_reserving_committing_and_giving_up(database: Database, as_service: Call) -> None:
     give(database, "anna", 100)
 
-    one = as_service("POST", "/credits/reserve", {"userId": "anna", "amount": 30, "reason": "Research"})
-    other = as_service("POST", "/credits/reserve", {"userId": "anna", "amount": 20, "reason": "Research"})
-    commit = {"reservationId": one["reservationId"], "description": "Research, quick", "amount": 10}
+    first = as_service("POST", "/credits/reserve", {"userId": "anna", "amount": 30, "reason": "Research"})
+    second = as_service("POST", "/credits/reserve", {"userId": "anna", "amount": 20, "reason": "Research"})
+    commit = {"reservationId": first["reservationId"], "description": "Research, quick", "amount": 10}
     committed = as_service("POST", "/credits/commit", commit)
-    given_up = as_service("POST", "/credits/refund-reservation", {"reservationId": other["reservationId"]})
+    given_up = as_service("POST", "/credits/refund-reservation", {"reservationId": second["reservationId"]})
 
-    assert one == {"reservationId": ID, "balance": 70}
-    assert other == {"reservationId": ID, "balance": 50}
+    assert first == {"reservationId": ID, "balance": 70}
+    assert second == {"reservationId": ID, "balance": 50}
     assert committed == {"success": True, "transactionId": ID}
     assert given_up == {"success": True, "balance": 90}
-    assert as_service("POST", "/credits/reserve", {"userId": "anna", "amount": 91, "reason": "x"}, status=402) == {
-        "type": "urn:mana-credits:problem:insufficient_credits",
-        "title": "Insufficient credits",
-        "status": 402,
-        "detail": "Insufficient credits",
-        "code": "insufficient_credits",
-        "statusCode": 402,
-        "message": "Insufficient credits",
-        "details": {"required": 91, "available": 90},
-    }
+    assert as_service(
+        "POST", "/credits/reserve", {"userId": "anna", "amount": 91, "reason": "x"}, status=402
+    ) == insufficient_credits(required=91, available=90)
 
 
 def test_the_price_list(as_user: Call) -> None:
-    told = as_user("anna", "GET", "/credits/operations")
+    operations = as_user("anna", "GET", "/credits/operations")
 
-    assert len(told) == 22
-    assert told[0] == {
+    assert len(operations) == 22
+    assert operations[0] == {
         "operation": "ai_chat_gpt4",
         "category": "ai",
         "app": "chat",
         "credits": 5,
         "unit": "request",
     }
-    assert told[-1] == {
+    assert operations[-1] == {
         "operation": "cloud_sync",
         "category": "premium",
         "app": "sync",
@@ -251,25 +244,19 @@ def test_using_an_operation(database: Database, as_user: Call) -> None:
     give(database, "anna", 100)
     body = {"operation": "ai_deck_generation", "quantity": 2, "appId": "decks", "description": "Two decks"}
 
-    told = as_user("anna", "POST", "/credits/use", body)
+    answer = as_user("anna", "POST", "/credits/use", body)
 
-    assert told == {
+    assert answer == {
         "success": True,
-        "transaction": {
-            "id": ID,
-            "userId": "anna",
-            "type": "usage",
-            "status": "completed",
-            "amount": -40,
-            "balanceBefore": 100,
-            "balanceAfter": 60,
-            "appId": "decks",
-            "description": "Two decks",
-            "metadata": {"operation": "ai_deck_generation", "quantity": 2},
-            "idempotencyKey": None,
-            "createdAt": TIME,
-            "completedAt": TIME,
-        },
+        "transaction": transaction(
+            type="usage",
+            amount=-40,
+            balanceBefore=100,
+            balanceAfter=60,
+            appId="decks",
+            description="Two decks",
+            metadata={"operation": "ai_deck_generation", "quantity": 2},
+        ),
         "newBalance": {"balance": 60, "totalEarned": 100, "totalSpent": 40},
     }
 

@@ -6,27 +6,17 @@ from uuid import UUID
 import pytest
 
 from domain.errors import InsufficientCredits
-from domain.ids import new_id
 from domain.operations import jobs
 from domain.rules.job_kinds import AUDIT, REDEEM_PENDING
 from domain.rules.job_payloads import PendingGiftsRedeemed, RedeemPendingGifts
 from domain.rules.jobs import Job, JobState, NewJob
 from domain.store import Database, job_execution
 from domain.units import Credits, UserId
-from tests.contract.forms import CURSOR, ID, TIME, problem, told
-from tests.http.client import Caller
-from tests.operators import failed_job
+from tests.support.forms import CURSOR, ID, TIME, insufficient_credits, problem, status_and_body
+from tests.support.http import Caller
+from tests.support.jobs import failed_job, started
 
-INSUFFICIENT = {
-    "type": "urn:mana-credits:problem:insufficient_credits",
-    "title": "Insufficient credits",
-    "status": 402,
-    "detail": "Insufficient credits",
-    "code": "insufficient_credits",
-    "statusCode": 402,
-    "message": "Insufficient credits",
-    "details": {"required": 30, "available": 5},
-}
+INSUFFICIENT = insufficient_credits(required=30, available=5)
 FAILED: dict[str, Any] = {
     "type": "urn:mana-credits:problem:job_failed",
     "title": "Job failed",
@@ -105,16 +95,9 @@ def failed(database: Database) -> UUID:
     return failed_job(database, key="prune:1", payload=payload)
 
 
-def started(database: Database, job: Job) -> Job:
-    with database.begin() as store:
-        found = jobs.start(store, job.id, token=new_id())
-    assert found is not None
-    return found
-
-
-def test_following_a_job_that_waits(anna: Caller, service: Caller, job: Job) -> None:
-    for caller in (anna, service):
-        assert told(caller.get(f"/jobs/{job.id}")) == (200, PENDING)
+def test_following_a_job_that_waits(anna: Caller, mana_auth: Caller, job: Job) -> None:
+    for caller in (anna, mana_auth):
+        assert status_and_body(caller.get(f"/jobs/{job.id}")) == (200, PENDING)
 
 
 def test_following_a_job_that_is_done(database: Database, anna: Caller, job: Job) -> None:
@@ -123,7 +106,7 @@ def test_following_a_job_that_is_done(database: Database, anna: Caller, job: Job
         jobs.finish(store, running, lambda _store: PendingGiftsRedeemed(redeemed=1, total_credits=Credits(50)))
 
     done = PENDING | ENDED | {"status": "done", "result": {"redeemed": 1, "totalCredits": 50}}
-    assert told(anna.get(f"/jobs/{job.id}")) == (200, done)
+    assert status_and_body(anna.get(f"/jobs/{job.id}")) == (200, done)
 
 
 def test_following_a_job_that_was_rejected(database: Database, anna: Caller, job: Job) -> None:
@@ -132,24 +115,24 @@ def test_following_a_job_that_was_rejected(database: Database, anna: Caller, job
         jobs.reject(store, running, InsufficientCredits(required=30, available=5))
 
     rejected = PENDING | ENDED | {"status": "rejected", "problem": INSUFFICIENT}
-    assert told(anna.get(f"/jobs/{job.id}")) == (200, rejected)
+    assert status_and_body(anna.get(f"/jobs/{job.id}")) == (200, rejected)
 
 
 def test_following_a_job_that_failed(database: Database, anna: Caller, job: Job) -> None:
     running = started(database, job)
-    told_why = jobs.Failure(worker="here:1", error_class="FinalError", message="Secret", traceback="…", final=True)
+    failure = jobs.Failure(worker="here:1", error_class="FinalError", message="Secret", traceback="…", final=True)
     with database.begin() as store:
-        jobs.fail(store, running, told_why)
+        jobs.fail(store, running, failure)
 
     ended = PENDING | ENDED | {"status": "failed", "problem": FAILED, "attempts": 1}
-    assert told(anna.get(f"/jobs/{job.id}")) == (200, ended)
+    assert status_and_body(anna.get(f"/jobs/{job.id}")) == (200, ended)
 
 
 def test_following_a_job_that_was_discarded(database: Database, anna: Caller, job: Job) -> None:
     with database.begin() as store:
         job_execution.end(store, job.id, JobState.DISCARDED)
 
-    assert told(anna.get(f"/jobs/{job.id}")) == (200, PENDING | ENDED | {"status": "discarded"})
+    assert status_and_body(anna.get(f"/jobs/{job.id}")) == (200, PENDING | ENDED | {"status": "discarded"})
 
 
 def test_jobs_found_by_an_operator(admin: Caller, database: Database, failed: UUID) -> None:
@@ -159,10 +142,10 @@ def test_jobs_found_by_an_operator(admin: Caller, database: Database, failed: UU
     answer = admin.get(f"/admin/jobs?{query}")
 
     path, _, cursor = answer.headers["Link"].removesuffix('>; rel="next"').partition("&cursor=")
-    assert told(answer) == (200, [ADMIN_JOB | {"jobId": str(failed)}])
+    assert status_and_body(answer) == (200, [ADMIN_JOB | {"jobId": str(failed)}])
     assert path == f"</api/v1/admin/jobs?{query}"
     assert cursor == CURSOR
-    assert told(admin.get(f"/admin/jobs?{query}&cursor={cursor}")) == (200, [])
+    assert status_and_body(admin.get(f"/admin/jobs?{query}&cursor={cursor}")) == (200, [])
 
 
 def group_of(failed: UUID, answer: Any) -> dict[str, Any]:
@@ -174,39 +157,45 @@ def group_of(failed: UUID, answer: Any) -> dict[str, Any]:
 def test_the_causes_of_failures(admin: Caller, failed: UUID) -> None:
     answer = admin.get("/admin/jobs/groups")
 
-    assert told(answer) == (200, [group_of(failed, answer.get_json())])
+    assert status_and_body(answer) == (200, [group_of(failed, answer.get_json())])
 
 
 def test_everything_about_a_job(admin: Caller, failed: UUID) -> None:
-    assert told(admin.get(f"/admin/jobs/{failed}")) == (200, SHEET)
+    assert status_and_body(admin.get(f"/admin/jobs/{failed}")) == (200, SHEET)
 
 
 def test_retrying_a_job(admin: Caller, failed: UUID) -> None:
     act = {"act": "retry", "who": "olga", "why": "Stripe is back", "at": TIME, "runId": None}
     again = {"status": "pending", "attempts": 0, "starts": 0, "problem": None, "finishedAt": None, "acts": [act]}
 
-    assert told(admin.post(f"/admin/jobs/{failed}/retry", {"reason": "Stripe is back"})) == (200, SHEET | again)
+    assert status_and_body(admin.post(f"/admin/jobs/{failed}/retry", {"reason": "Stripe is back"})) == (
+        200,
+        SHEET | again,
+    )
 
 
 def test_discarding_a_job(admin: Caller, failed: UUID) -> None:
     act = {"act": "discard", "who": "olga", "why": "A test", "at": TIME, "runId": None}
     path = f"/admin/jobs/{failed}/discard"
 
-    assert told(admin.post(path, {"reason": "A test"})) == (200, SHEET | {"status": "discarded", "acts": [act]})
+    assert status_and_body(admin.post(path, {"reason": "A test"})) == (
+        200,
+        SHEET | {"status": "discarded", "acts": [act]},
+    )
     detail = "The job is discarded; only failed and rejected jobs can be discarded"
-    assert told(admin.post(path, {"reason": "Again"})) == problem(400, "job_state", "Job state", detail)
+    assert status_and_body(admin.post(path, {"reason": "Again"})) == problem(400, "job_state", "Job state", detail)
 
 
 def test_retrying_all_that_match(admin: Caller, failed: UUID) -> None:
-    wanted = {"filter": {"state": "failed", "kind": "prune", "error": "RetryableError"}, "reason": "Stripe is back"}
+    body = {"filter": {"state": "failed", "kind": "prune", "error": "RetryableError"}, "reason": "Stripe is back"}
 
-    counted = admin.post("/admin/jobs/retry", wanted | {"dryRun": True})
-    answer = admin.post("/admin/jobs/retry", wanted)
+    counted = admin.post("/admin/jobs/retry", body | {"dryRun": True})
+    answer = admin.post("/admin/jobs/retry", body)
 
     groups = [group_of(failed, counted.get_json()["groups"])]
     nothing_done = {"dryRun": True, "matched": 1, "groups": groups, "jobId": None, "statusUrl": None}
     run = answer.get_json()["statusUrl"]
-    assert told(counted) == (200, nothing_done)
-    assert told(answer) == (202, nothing_done | {"dryRun": False, "jobId": ID, "statusUrl": run})
+    assert status_and_body(counted) == (200, nothing_done)
+    assert status_and_body(answer) == (202, nothing_done | {"dryRun": False, "jobId": ID, "statusUrl": run})
     assert run == f"/api/v1/jobs/{answer.get_json()['jobId']}"
     assert (answer.headers["Location"], answer.headers["Retry-After"]) == (run, "1")

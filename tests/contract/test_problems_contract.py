@@ -9,9 +9,9 @@ import pytest
 
 from domain.store import Database
 from settings import Settings
-from tests.conftest import give
-from tests.contract.forms import SECONDS, problem, told
-from tests.http.client import JSON, Api, Caller
+from tests.support.credits import give
+from tests.support.forms import SECONDS, problem, status_and_body
+from tests.support.http import JSON, Api, Caller
 from web.app import create_app
 
 USE: dict[str, Any] = {"amount": 10, "appId": "chat", "description": "A question"}
@@ -22,8 +22,8 @@ UNAUTHORIZED = ("unauthorized", "Unauthorized")
 
 
 @pytest.fixture
-def callers(api: Api, anna: Caller, service: Caller) -> dict[str, Caller]:
-    return {"anna": anna, "service": service, "nobody": api.nobody(), "stranger": api.bearer("no.token.here")}
+def callers(api: Api, anna: Caller, mana_auth: Caller) -> dict[str, Caller]:
+    return {"anna": anna, "service": mana_auth, "nobody": api.nobody(), "stranger": api.bearer("no.token.here")}
 
 
 REFUSED: list[tuple[str, str, str, Any, tuple[int, Any]]] = [
@@ -101,7 +101,7 @@ def test_a_refusal(
 
     answer = callers[who].call(method, path, data=data, content_type=JSON if data else None)
 
-    assert told(answer) == expected
+    assert status_and_body(answer) == expected
     assert answer.headers.get("WWW-Authenticate") == ("Bearer" if answer.status_code == 401 else None)
 
 
@@ -109,8 +109,8 @@ def test_a_body_that_is_not_json(anna: Caller) -> None:
     broken = anna.call("POST", "/credits/use", data="{", content_type=JSON)
     undeclared = anna.call("POST", "/credits/use", data=json.dumps(USE), content_type="text/plain")
 
-    assert told(broken) == problem(400, *INVALID, "The body is not valid JSON")
-    assert told(undeclared) == problem(
+    assert status_and_body(broken) == problem(400, *INVALID, "The body is not valid JSON")
+    assert status_and_body(undeclared) == problem(
         415,
         "unsupported_media_type",
         "Unsupported media type",
@@ -124,7 +124,7 @@ def test_a_method_that_is_not_there(anna: Caller) -> None:
     expected = problem(
         405, "method_not_allowed", "Method not allowed", "The method is not allowed for the requested URL."
     )
-    assert told(answer) == expected
+    assert status_and_body(answer) == expected
     assert answer.headers["Allow"] == "OPTIONS, POST"
 
 
@@ -135,28 +135,28 @@ def test_a_key_that_came_with_another_request(database: Database, anna: Caller) 
     answer = anna.post("/credits/use", USE | {"amount": 11}, Idempotency_Key="k-1")
 
     detail = "This idempotency key was used for a different request"
-    assert told(answer) == problem(422, "idempotency_key_reused", "Idempotency key reused", detail)
+    assert status_and_body(answer) == problem(422, "idempotency_key_reused", "Idempotency key reused", detail)
 
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256])
 def test_a_key_that_is_none(anna: Caller, key: str) -> None:
     answer = anna.post("/credits/use", USE, Idempotency_Key=key)
 
-    assert told(answer) == problem(400, *INVALID, "An Idempotency-Key is 1 to 255 visible ASCII characters")
+    assert status_and_body(answer) == problem(400, *INVALID, "An Idempotency-Key is 1 to 255 visible ASCII characters")
 
 
 def test_two_keys_that_differ(anna: Caller) -> None:
     answer = anna.post("/credits/use", USE | {"idempotencyKey": "k-1"}, Idempotency_Key="k-2")
 
-    assert told(answer) == problem(400, *INVALID, "Idempotency-Key and idempotencyKey differ")
+    assert status_and_body(answer) == problem(400, *INVALID, "Idempotency-Key and idempotencyKey differ")
 
 
 def test_too_many_guesses(api: Api) -> None:
     answers = [api.nobody().get("/gifts/ABC234") for _ in range(31)]
 
     expected = problem(429, "too_many_requests", "Too many requests", "Too many attempts; try again later")
-    assert told(answers[29]) == problem(404, *NOT_FOUND, "Gift not found")
-    assert told(answers[30]) == expected
+    assert status_and_body(answers[29]) == problem(404, *NOT_FOUND, "Gift not found")
+    assert status_and_body(answers[30]) == expected
     assert answers[30].headers["Retry-After"] == SECONDS
 
 
@@ -167,7 +167,7 @@ def test_a_database_that_is_away(settings: Settings) -> None:
     ready = Caller(app, {}, base="").get("/ready")
 
     detail = "The database is away; try again"
-    assert told(answer) == problem(503, "database_unavailable", "Service unavailable", detail)
+    assert status_and_body(answer) == problem(503, "database_unavailable", "Service unavailable", detail)
     assert answer.headers["Retry-After"] == "1"
     assert (ready.status_code, ready.headers["Retry-After"], ready.get_json()) == (
         503,
@@ -184,5 +184,5 @@ def test_an_account_that_is_busy(database: Database, database_url: str, anna: Ca
         answer = anna.post("/credits/use", USE)
 
     detail = "Too much is happening to this account at once; try again"
-    assert told(answer) == problem(503, "busy", "Busy", detail)
+    assert status_and_body(answer) == problem(503, "busy", "Busy", detail)
     assert answer.headers["Retry-After"] == "1"

@@ -1,36 +1,24 @@
 """Golden examples: what anyone may ask, and Stripe's webhook."""
 
-import json
-
 import pytest
 
 from domain.store import Database
-from tests.contract.forms import TIME, problem, told
-from tests.http.client import JSON, Api, signed
-
-EVENT = json.dumps(
-    {
-        "id": "evt_1",
-        "object": "event",
-        "type": "payment_intent.succeeded",
-        "livemode": False,
-        "created": 1_763_700_000,
-        "data": {"object": {"id": "pi_1", "object": "payment_intent", "amount": 499, "currency": "eur"}},
-    }
-)
+from tests.support.forms import TIME, problem, status_and_body
+from tests.support.http import JSON, Api, signed
+from tests.support.webhook import BODY
 
 
 def test_health(api: Api) -> None:
     expected = {"status": "ok", "service": "mana-credits", "timestamp": TIME}
 
-    assert told(api.outside().get("/health")) == (200, expected)
+    assert status_and_body(api.outside().get("/health")) == (200, expected)
 
 
 def test_ready(api: Api) -> None:
     """Redis is away in these tests."""
     expected = {"status": "degraded", "postgresql": "ok", "redis": "unavailable"}
 
-    assert told(api.outside().get("/ready")) == (200, expected)
+    assert status_and_body(api.outside().get("/ready")) == (200, expected)
 
 
 def test_metrics_are_for_prometheus_and_not_for_pages_of_other_origins(api: Api) -> None:
@@ -52,11 +40,11 @@ def test_the_api_describes_itself(api: Api) -> None:
 
 @pytest.mark.parametrize("secret", ["whsec_1", "whsec_2"])
 def test_an_event_of_stripe(api: Api, secret: str) -> None:
-    headers = {"Stripe_Signature": signed(EVENT, secret=secret)}
+    headers = {"Stripe_Signature": signed(BODY, secret=secret)}
 
     for _ in range(2):
-        answer = api.nobody().call("POST", "/webhooks/stripe", data=EVENT, content_type=JSON, headers=headers)
-        assert told(answer) == (200, {"received": True})
+        answer = api.nobody().call("POST", "/webhooks/stripe", data=BODY, content_type=JSON, headers=headers)
+        assert status_and_body(answer) == (200, {"received": True})
 
 
 @pytest.mark.parametrize(
@@ -70,10 +58,10 @@ def test_an_event_of_stripe(api: Api, secret: str) -> None:
 def test_an_event_that_is_not_of_stripe(
     api: Api, database: Database, secret: str | None, age_s: int, detail: str
 ) -> None:
-    headers = {} if secret is None else {"Stripe_Signature": signed(EVENT, secret=secret, age_s=age_s)}
+    headers = {} if secret is None else {"Stripe_Signature": signed(BODY, secret=secret, age_s=age_s)}
 
-    answer = api.nobody().call("POST", "/webhooks/stripe", data=EVENT, content_type=JSON, headers=headers)
+    answer = api.nobody().call("POST", "/webhooks/stripe", data=BODY, content_type=JSON, headers=headers)
 
     expected = problem(400, "invalid_signature", "Invalid webhook", detail, error="Invalid webhook")
-    assert told(answer) == expected
+    assert status_and_body(answer) == expected
     assert database is not None

@@ -9,12 +9,14 @@ import pytest
 from werkzeug.test import TestResponse
 
 from domain.store import Database
-from tests.conftest import give
-from tests.contract.forms import ID, TIME, problem, told, waiting_job
-from tests.gift_acts import make_gift, now
-from tests.http.client import Api, Caller
-from tests.syncing import do, subscribe
-from tests.workshop import worker
+from tests.support.credits import give
+from tests.support.forms import ID, TIME, problem, status_and_body
+from tests.support.gifts import make_gift
+from tests.support.http import Api, Caller
+from tests.support.jobs import do, waiting_job
+from tests.support.sync import subscribe
+from tests.support.times import now
+from tests.support.worker import worker
 
 Ask = Callable[..., TestResponse]
 
@@ -61,7 +63,7 @@ def test_activating_sync(database: Database, anna: Caller, ask: Ask, *, body: An
         "nextChargeAt": TIME,
         "amountCharged": amount,
     }
-    assert told(ask(anna, "/sync/activate", body)) == (200, activated)
+    assert status_and_body(ask(anna, "/sync/activate", body)) == (200, activated)
 
 
 def test_activating_sync_with_too_few_credits_and_again_after_topping_up(
@@ -75,37 +77,42 @@ def test_activating_sync_with_too_few_credits_and_again_after_topping_up(
     refusal = problem(
         402, "insufficient_credits", "Insufficient credits", "Insufficient credits", details=details, jobId=ID
     )
-    assert told(refused) == refusal
+    assert status_and_body(refused) == refusal
     assert activated.status_code == 200
     assert "Idempotency-Replayed" not in activated.headers
 
 
-def test_charging_what_is_due(database: Database, database_url: str, service: Caller, ask: Ask) -> None:
+def test_charging_what_is_due(database: Database, database_url: str, mana_auth: Caller, ask: Ask) -> None:
     give(database, "anna", 30)
     subscribe(database_url, "anna", "ben")
 
-    accepted = service.post("/internal/sync/charge-recurring")
+    accepted = mana_auth.post("/internal/sync/charge-recurring")
     job_id = accepted.get_json()["jobId"]
-    ask(service, "/internal/sync/charge-recurring")
+    ask(mana_auth, "/internal/sync/charge-recurring")
 
     status_url = f"/api/v1/jobs/{job_id}"
-    assert told(accepted) == (202, {"jobId": ID, "status": "pending", "statusUrl": status_url})
-    assert told(service.get(f"/jobs/{job_id}"))[1]["result"] == {"charged": 1, "paused": 1, "errors": 0, "total": 2}
+    assert status_and_body(accepted) == (202, {"jobId": ID, "status": "pending", "statusUrl": status_url})
+    assert status_and_body(mana_auth.get(f"/jobs/{job_id}"))[1]["result"] == {
+        "charged": 1,
+        "paused": 1,
+        "errors": 0,
+        "total": 2,
+    }
 
 
-def test_charging_when_nothing_is_due(service: Caller, ask: Ask) -> None:
+def test_charging_when_nothing_is_due(mana_auth: Caller, ask: Ask) -> None:
     nothing = {"charged": 0, "paused": 0, "errors": 0, "total": 0}
 
-    assert told(ask(service, "/internal/sync/charge-recurring")) == (200, nothing)
+    assert status_and_body(ask(mana_auth, "/internal/sync/charge-recurring")) == (200, nothing)
 
 
-def test_redeeming_what_waits_for_an_address(database: Database, anna: Caller, service: Caller, ask: Ask) -> None:
+def test_redeeming_what_waits_for_an_address(database: Database, anna: Caller, mana_auth: Caller, ask: Ask) -> None:
     give(database, "anna", 100)
     gift_of(anna, type="personalized", targetEmail="Friend@X.de")
 
-    answer = ask(service, "/internal/gifts/redeem-pending", {"userId": "ben", "email": "friend@x.de"})
+    answer = ask(mana_auth, "/internal/gifts/redeem-pending", {"userId": "ben", "email": "friend@x.de"})
 
-    assert told(answer) == (200, {"redeemed": 1, "totalCredits": 50})
+    assert status_and_body(answer) == (200, {"redeemed": 1, "totalCredits": 50})
 
 
 def test_redeeming_a_gift_that_is_gone(database: Database, api: Api, anna: Caller, ben: Caller, ask: Ask) -> None:
@@ -114,7 +121,7 @@ def test_redeeming_a_gift_that_is_gone(database: Database, api: Api, anna: Calle
     ask(api.user("carl"), f"/gifts/{code}/redeem", {})
 
     refusal = ("gift_depleted", "Gift already redeemed", "This gift has already been redeemed")
-    assert told(ask(ben, f"/gifts/{code}/redeem", {})) == problem(400, *refusal, jobId=ID)
+    assert status_and_body(ask(ben, f"/gifts/{code}/redeem", {})) == problem(400, *refusal, jobId=ID)
 
 
 def test_redeeming_a_gift_that_was_cancelled(database: Database, anna: Caller, ben: Caller, ask: Ask) -> None:
@@ -123,7 +130,7 @@ def test_redeeming_a_gift_that_was_cancelled(database: Database, anna: Caller, b
     anna.call("DELETE", f"/gifts/{anna.get('/gifts/me/created').get_json()[0]['id']}")
 
     refusal = ("gift_cancelled", "Gift cancelled", "This gift has been cancelled")
-    assert told(ask(ben, f"/gifts/{code}/redeem", {})) == problem(400, *refusal, jobId=ID)
+    assert status_and_body(ask(ben, f"/gifts/{code}/redeem", {})) == problem(400, *refusal, jobId=ID)
 
 
 def test_redeeming_a_gift_that_has_expired(database: Database, ben: Caller, ask: Ask) -> None:
@@ -131,7 +138,7 @@ def test_redeeming_a_gift_that_has_expired(database: Database, ben: Caller, ask:
     code = make_gift(database, at=now() - timedelta(days=1, minutes=5), life=timedelta(days=1)).gift.code
 
     refusal = ("gift_expired", "Gift expired", "This gift has expired")
-    assert told(ask(ben, f"/gifts/{code}/redeem", {})) == problem(400, *refusal, jobId=ID)
+    assert status_and_body(ask(ben, f"/gifts/{code}/redeem", {})) == problem(400, *refusal, jobId=ID)
 
 
 def test_redeeming_a_gift_that_is_not_for_this_user(database: Database, anna: Caller, ben: Caller) -> None:
@@ -139,9 +146,9 @@ def test_redeeming_a_gift_that_is_not_for_this_user(database: Database, anna: Ca
     own = gift_of(anna)
     for_a_friend = gift_of(anna, type="personalized", targetEmail="friend@x.de")
 
-    assert told(anna.post(f"/gifts/{own}/redeem", {})) == problem(
+    assert status_and_body(anna.post(f"/gifts/{own}/redeem", {})) == problem(
         400, "gift_own", "Own gift", "You cannot redeem your own gift; you can cancel it"
     )
-    assert told(ben.post(f"/gifts/{for_a_friend}/redeem", {})) == problem(
+    assert status_and_body(ben.post(f"/gifts/{for_a_friend}/redeem", {})) == problem(
         400, "gift_not_for_you", "Gift for someone else", "This gift is meant for another e-mail address"
     )

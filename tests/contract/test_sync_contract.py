@@ -7,10 +7,11 @@ import pytest
 from flask import Flask
 
 from domain.store import Database
-from tests.conftest import give
-from tests.issuer import Issuer
-from tests.syncing import do, pending, rows
-from tests.workshop import worker
+from tests.support.credits import give
+from tests.support.issuer import Issuer
+from tests.support.jobs import do, pending
+from tests.support.plain_sql import rows
+from tests.support.worker import worker
 
 SUBSCRIPTION = """
 INSERT INTO credits.sync_subscriptions (user_id, active, billing_interval, amount_charged, activated_at, anchor_at,

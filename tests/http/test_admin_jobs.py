@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from domain.rules.job_kinds import STRIPE_EVENT
 from domain.store import Database
-from tests.http.client import API, Api, Caller, problem_of
-from tests.operators import ended_jobs, failed_job, state_of
+from tests.support.http import API, Api, Caller, problem_of
+from tests.support.jobs import ended_jobs, failed_job, state_of
 
 UNKNOWN = "019aa5d0-0000-7000-8000-000000000000"
 
@@ -37,7 +37,7 @@ def test_only_admins_may_see_or_touch_jobs(api: Api, method: str, path: str) -> 
 
 
 def test_jobs_are_listed_page_by_page_with_their_filter(admin: Caller, database: Database) -> None:
-    made = {str(failed_job(database)) for _ in range(5)}
+    job_ids = {str(failed_job(database)) for _ in range(5)}
     ended_jobs(database, 3)
 
     seen, path = [], "/admin/jobs?state=failed&limit=2"
@@ -48,7 +48,7 @@ def test_jobs_are_listed_page_by_page_with_their_filter(admin: Caller, database:
         path = link[1 : link.index(">")].removeprefix(API)
 
     assert len(seen) == 5
-    assert set(seen) == made
+    assert set(seen) == job_ids
     assert path == ""
 
 
@@ -81,26 +81,30 @@ def test_a_query_that_cannot_be_meant_is_refused(admin: Caller, query: str) -> N
     problem_of(admin.get(f"/admin/jobs?{query}"), 400, "validation_error")
 
 
-def test_a_job_is_told_with_tries_and_without_secrets(admin: Caller, database: Database) -> None:
+def test_a_job_is_shown_with_its_attempts_and_without_secrets(admin: Caller, database: Database) -> None:
     event = {"id": "evt_1", "data": {"object": {"id": "pi_1", "client_secret": "pi_1_secret_2"}}}
     job_id = failed_job(database, kind=STRIPE_EVENT, payload={"event": event}, user_id=None)
 
-    told = admin.get(f"/admin/jobs/{job_id}").get_json()
+    sheet = admin.get(f"/admin/jobs/{job_id}").get_json()
 
-    assert (told["status"], told["error"], told["message"]) == ("failed", "RetryableError", "Stripe: down (status 500)")
-    assert told["tries"][0]["traceback"] == "Traceback: in line 7"
-    assert told["stripeIds"] == ["evt_1", "pi_1"]
-    assert told["payload"]["event"]["data"]["object"]["client_secret"] == "…"
-    assert "pi_1_secret_2" not in json.dumps(told)
+    assert (sheet["status"], sheet["error"], sheet["message"]) == (
+        "failed",
+        "RetryableError",
+        "Stripe: down (status 500)",
+    )
+    assert sheet["tries"][0]["traceback"] == "Traceback: in line 7"
+    assert sheet["stripeIds"] == ["evt_1", "pi_1"]
+    assert sheet["payload"]["event"]["data"]["object"]["client_secret"] == "…"
+    assert "pi_1_secret_2" not in json.dumps(sheet)
 
 
 def test_a_job_is_retried_with_a_reason(admin: Caller, database: Database) -> None:
     job_id = failed_job(database)
 
-    told = admin.post(f"/admin/jobs/{job_id}/retry", {"reason": "Stripe is back"}).get_json()
+    job = admin.post(f"/admin/jobs/{job_id}/retry", {"reason": "Stripe is back"}).get_json()
 
-    assert told["status"] == "pending"
-    assert [(act["act"], act["who"], act["why"]) for act in told["acts"]] == [("retry", "olga", "Stripe is back")]
+    assert job["status"] == "pending"
+    assert [(act["act"], act["who"], act["why"]) for act in job["acts"]] == [("retry", "olga", "Stripe is back")]
 
 
 def test_a_retry_needs_no_body(admin: Caller, database: Database) -> None:
@@ -128,9 +132,9 @@ def test_a_dry_run_counts_and_changes_nothing(admin: Caller, database: Database)
 
     answer = admin.post("/admin/jobs/retry", {"filter": {"error": "KeyError"}, "dryRun": True})
 
-    told = answer.get_json()
-    assert (answer.status_code, told["matched"], told["jobId"]) == (200, 2, None)
-    assert [(group["error"], group["count"]) for group in told["groups"]] == [("KeyError", 2)]
+    body = answer.get_json()
+    assert (answer.status_code, body["matched"], body["jobId"]) == (200, 2, None)
+    assert [(group["error"], group["count"]) for group in body["groups"]] == [("KeyError", 2)]
     assert {state_of(database, job_id) for job_id in job_ids} == {"failed"}
 
 
@@ -139,9 +143,9 @@ def test_a_retry_of_many_is_recorded_as_a_job_of_its_own(admin: Caller, database
 
     answer = admin.post("/admin/jobs/retry", {"filter": {}, "reason": "Stripe is back"})
 
-    told = answer.get_json()
-    assert (answer.status_code, told["matched"]) == (202, 1)
-    assert answer.headers["Location"] == told["statusUrl"] == f"{API}/jobs/{told['jobId']}"
+    body = answer.get_json()
+    assert (answer.status_code, body["matched"]) == (202, 1)
+    assert answer.headers["Location"] == body["statusUrl"] == f"{API}/jobs/{body['jobId']}"
     with database.single() as store:
         act = store.run(text("SELECT act, who, why FROM jobs.acts")).one()
     assert tuple(act) == ("retry-all", "olga", "Stripe is back")
@@ -157,6 +161,6 @@ def test_groups_show_each_cause_once(admin: Caller, database: Database) -> None:
     for error in ("KeyError", "KeyError", "Parked"):
         failed_job(database, error=error)
 
-    told = admin.get("/admin/jobs/groups").get_json()
+    groups = admin.get("/admin/jobs/groups").get_json()
 
-    assert [(group["error"], group["count"]) for group in told] == [("KeyError", 2), ("Parked", 1)]
+    assert [(group["error"], group["count"]) for group in groups] == [("KeyError", 2), ("Parked", 1)]

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.http.client import Api, Caller, problem_of
-from tests.issuer import Issuer, running_issuer
+from tests.support.http import Api, Caller, problem_of
+from tests.support.issuer import Issuer, running_issuer
 from web.app import create_app
 from web.http import jwks
 
@@ -48,9 +48,9 @@ def issuer(shared_issuer: Issuer) -> Issuer:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> "Clock":
     """The monotonic clock of the key store, to be moved by hand."""
-    made = Clock()
-    monkeypatch.setattr(jwks, "time", made)
-    return made
+    clock = Clock()
+    monkeypatch.setattr(jwks, "time", clock)
+    return clock
 
 
 class Clock:
@@ -141,8 +141,8 @@ def test_a_header_that_is_no_bearer_token_is_refused(app: Flask, issuer: Issuer,
     ids="-".join,
 )
 def test_a_token_with_a_claim_missing_or_wrong_is_refused(api: Api, issuer: Issuer, claims: dict[str, Any]) -> None:
-    told = {name: value for name, value in claims_of(issuer, **claims).items() if value is not None}
-    signed = f"{part({'alg': 'EdDSA', 'kid': 'key-1', 'typ': 'JWT'})}.{part(told)}"
+    payload = {name: value for name, value in claims_of(issuer, **claims).items() if value is not None}
+    signed = f"{part({'alg': 'EdDSA', 'kid': 'key-1', 'typ': 'JWT'})}.{part(payload)}"
     signature = base64.urlsafe_b64encode(issuer.keys["key-1"].sign(signed.encode())).decode().rstrip("=")
 
     answer = asked(api, f"{signed}.{signature}")
@@ -254,10 +254,11 @@ def test_a_good_token_of_nine_kilobytes_is_refused(api: Api) -> None:
 
 
 def test_a_verified_token_ends_when_it_says(api: Api) -> None:
-    caller = api.user("anna", exp=int(time.time()) + 1)
+    expires_at = int(time.time()) + 5
+    caller = api.user("anna", exp=expires_at)
     assert caller.get(BALANCE).status_code == 200
 
-    time.sleep(1.1)
+    time.sleep(max(0.0, expires_at + 0.1 - time.time()))
 
     problem_of(caller.get(BALANCE), 401, "unauthorized")
 
@@ -302,7 +303,7 @@ def test_a_withdrawn_key_is_noticed_though_only_a_remembered_token_is_used(
     issuer.keys = {"key-2": Ed25519PrivateKey.generate()}
     clock.ahead_s += 301
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while known.get(BALANCE).status_code == 200:  # the keys are fetched in the background
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -401,9 +402,9 @@ def test_the_current_and_the_previous_service_key_are_good(api: Api, key: str) -
     ],
 )
 def test_any_other_service_key_is_refused(api: Api, key: str) -> None:
-    told = key.encode("latin-1", "replace").decode("latin-1")
+    header = key.encode("latin-1", "replace").decode("latin-1")
 
-    problem_of(api.service(told).get("/internal/credits/balance/anna"), 401, "unauthorized")
+    problem_of(api.service(header).get("/internal/credits/balance/anna"), 401, "unauthorized")
 
 
 INTERNAL: Final = [
@@ -453,7 +454,7 @@ def test_a_wrong_service_key_beside_a_good_token_is_refused(app: Flask, issuer: 
     problem_of(caller.get("/jobs/019aa5d0-0000-7000-8000-000000000000"), 401, "unauthorized")
 
 
-def test_who_nobody_knows_is_told_so_before_the_body_is_looked_at(api: Api) -> None:
+def test_an_unknown_caller_is_refused_before_the_body_is_read(api: Api) -> None:
     answer = api.nobody().call("POST", "/credits/use", data=b"\x00" * 1_000_000, content_type="text/plain")
 
     problem_of(answer, 401, "unauthorized")

@@ -1,4 +1,4 @@
-"""The console's door and its forms, without a browser: what a page of somebody else might try."""
+"""The console's login and its forms, without a browser: what a page of somebody else might attempt."""
 
 import re
 from uuid import UUID
@@ -8,8 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.store import Database
-from tests.issuer import Issuer
-from tests.operators import failed_job, state_of
+from tests.support.issuer import Issuer
+from tests.support.jobs import failed_job, state_of
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def job_id(database: Database) -> UUID:
 
 
 def csrf_of(client: FlaskClient) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', client.get("/ops").text)
-    assert found
-    return found[1]
+    field = re.search(r'name="csrf" value="([^"]+)"', client.get("/ops").text)
+    assert field
+    return field[1]
 
 
 @pytest.mark.parametrize("path", ["/ops", "/ops/jobs", "/ops/retry", "/ops/jobs/019aa5d0-0000-7000-8000-000000000000"])
-def test_without_a_session_every_page_leads_to_the_door(app: Flask, path: str) -> None:
+def test_without_a_session_every_page_leads_to_the_login(app: Flask, path: str) -> None:
     answer = app.test_client().get(path)
 
     assert (answer.status_code, answer.location) == (303, "/ops/login")
@@ -129,3 +129,15 @@ def test_texts_of_users_are_shown_as_texts(operator: FlaskClient, database: Data
         page = operator.get(path).text
         assert "<script>" not in page
         assert "<b>anna" not in page
+
+
+def test_pages_name_the_kind_of_a_job_and_show_its_failed_attempts(operator: FlaskClient, job_id: UUID) -> None:
+    assert re.search(rf'<a href="/ops/jobs/{job_id}">\s*prune', operator.get("/ops/jobs").text)
+    assert '<option value="prune" selected>' in operator.get("/ops/jobs?kind=prune").text
+    assert "<strong>prune</strong>" in operator.get("/ops/retry?state=failed").text
+    overview = operator.get("/ops").text
+    assert "<strong>prune</strong>" in overview
+    assert "kind=prune" in overview
+    sheet = operator.get(f"/ops/jobs/{job_id}").text
+    assert "<h1>prune " in sheet
+    assert "Traceback: in line 7" in sheet

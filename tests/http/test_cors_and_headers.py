@@ -7,8 +7,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from settings import Settings
-from tests.http.client import JSON, Api, Caller, problem_of
-from tests.issuer import Issuer
+from tests.support.http import JSON, Api, Caller, problem_of
+from tests.support.issuer import Issuer
 from web.app import create_app
 
 APP: Final = "https://app.example"
@@ -108,7 +108,7 @@ def test_credentials_are_never_allowed(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "status"), [("/credits/balance", 200), ("/credits/none", 404), ("/credits/use", 405), ("/%00", 404)]
 )
-def test_every_answer_carries_the_headers_of_the_house(api: Api, path: str, status: int) -> None:
+def test_every_answer_carries_the_common_headers(api: Api, path: str, status: int) -> None:
     answer = api.user().get(path)
 
     assert answer.status_code == status
@@ -119,16 +119,16 @@ def test_every_answer_carries_the_headers_of_the_house(api: Api, path: str, stat
     assert len(answer.headers.getlist("X-Request-Id")) == 1
 
 
-@pytest.mark.parametrize("told", ["a", "trace-1:2.3_4", "x" * 64, "019aa5d0-0000-7000-8000-000000000000"])
-def test_a_decent_request_id_is_echoed(api: Api, told: str) -> None:
-    assert api.user().get("/credits/balance", X_Request_Id=told).headers["X-Request-Id"] == told
+@pytest.mark.parametrize("request_id", ["a", "trace-1:2.3_4", "x" * 64, "019aa5d0-0000-7000-8000-000000000000"])
+def test_a_decent_request_id_is_echoed(api: Api, request_id: str) -> None:
+    assert api.user().get("/credits/balance", X_Request_Id=request_id).headers["X-Request-Id"] == request_id
 
 
-@pytest.mark.parametrize("told", ["", " ", "x" * 65, "two words", "\xe4", '{"a":1}', "<script>", "a;b"])
-def test_any_other_request_id_is_replaced(api: Api, told: str) -> None:
-    echoed = api.user().get("/credits/balance", X_Request_Id=told).headers["X-Request-Id"]
+@pytest.mark.parametrize("request_id", ["", " ", "x" * 65, "two words", "\xe4", '{"a":1}', "<script>", "a;b"])
+def test_any_other_request_id_is_replaced(api: Api, request_id: str) -> None:
+    echoed = api.user().get("/credits/balance", X_Request_Id=request_id).headers["X-Request-Id"]
 
-    assert echoed != told
+    assert echoed != request_id
     assert len(echoed) == 32
 
 

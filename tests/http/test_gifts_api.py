@@ -9,9 +9,9 @@ from werkzeug.test import TestResponse
 
 from domain.store import Database
 from settings import Settings
-from tests.gift_acts import work
-from tests.http.client import API, bearer, make_gift
-from tests.issuer import Issuer
+from tests.support.http import API, bearer, make_gift
+from tests.support.issuer import Issuer
+from tests.support.jobs import work
 from web.app import create_app
 
 
@@ -57,8 +57,8 @@ def test_a_gift_is_accepted_done_by_a_worker_and_shown_in_both_lists(
     assert queued.status_code == 202
     assert followed["status"] == "done"  # type: ignore[index]
     assert followed["result"]["newBalance"] == 10  # type: ignore[index]
-    assert [one["giftCodeId"] for one in received] == [gift["id"]]  # type: ignore[union-attr]
-    assert [(one["status"], one["redeemed"]) for one in created] == [("depleted", 1)]  # type: ignore[union-attr]
+    assert [gift_received["giftCodeId"] for gift_received in received] == [gift["id"]]  # type: ignore[union-attr]
+    assert [(gift_made["status"], gift_made["redeemed"]) for gift_made in created] == [("depleted", 1)]  # type: ignore[union-attr]
     assert client.get(f"{API}/gifts/me/created", headers=ben).json == []
 
 
@@ -89,19 +89,19 @@ def test_refusals_over_http(
     late = redeem(client, ben, cancelled["code"])
     work(database, UUID(late.json["jobId"]))  # type: ignore[index]
 
-    def told(answer: TestResponse) -> tuple[int, str]:
+    def status_and_code(answer: TestResponse) -> tuple[int, str]:
         return answer.status_code, answer.json["code"]  # type: ignore[index]
 
-    assert told(redeem(client, anna, for_friend["code"])) == (400, "gift_own")
-    assert told(redeem(client, unverified, for_friend["code"])) == (400, "gift_not_for_you")
+    assert status_and_code(redeem(client, anna, for_friend["code"])) == (400, "gift_own")
+    assert status_and_code(redeem(client, unverified, for_friend["code"])) == (400, "gift_not_for_you")
     for verified in ("false", 0, "no"):
         odd = bearer(issuer, "carl", email="friend@x.de", email_verified=verified)
-        assert told(redeem(client, odd, for_friend["code"])) == (400, "gift_not_for_you")
+        assert status_and_code(redeem(client, odd, for_friend["code"])) == (400, "gift_not_for_you")
     assert client.get(late.headers["Location"], headers=ben).json["problem"]["status"] == 400  # type: ignore[index]
-    assert told(redeem(client, ben, "nonsense")) == (404, "not_found")
-    assert told(client.delete(f"{API}/gifts/{for_friend['id']}", headers=ben)) == (404, "not_found")
-    assert told(client.delete(f"{API}/gifts/no-uuid", headers=ben)) == (404, "not_found")
-    assert told(client.delete(f"{API}/gifts/{cancelled['id']}", headers=anna)) == (400, "gift_cancelled")
+    assert status_and_code(redeem(client, ben, "nonsense")) == (404, "not_found")
+    assert status_and_code(client.delete(f"{API}/gifts/{for_friend['id']}", headers=ben)) == (404, "not_found")
+    assert status_and_code(client.delete(f"{API}/gifts/no-uuid", headers=ben)) == (404, "not_found")
+    assert status_and_code(client.delete(f"{API}/gifts/{cancelled['id']}", headers=anna)) == (400, "gift_cancelled")
     poor = client.post(f"{API}/gifts", json={"totalCredits": 5}, headers=ben)
     assert (poor.status_code, poor.json["details"]) == (402, {"required": 5, "available": 0})  # type: ignore[index]
 
@@ -139,8 +139,8 @@ def test_a_gift_that_cannot_be_meant_is_refused(client: FlaskClient, anna: dict[
 def test_the_log_names_no_code_no_person_and_no_address(
     settings: Settings, database: Database, anna: dict[str, str], ben: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    made = create_app(settings)
-    client = made.test_client()
+    application = create_app(settings)
+    client = application.test_client()
     gift = make_gift(client, anna, type="personalized", targetEmail="friend@x.de", message="Secret")
     queued = redeem(client, ben, gift["code"])
     work(database, UUID(queued.json["jobId"]))  # type: ignore[index]
@@ -153,7 +153,7 @@ def test_the_log_names_no_code_no_person_and_no_address(
     assert "request" in text
     for secret in (gift["code"], gift["code"].replace("-", ""), "friend@x.de", "anna@x.de", '"anna"', "Secret"):
         assert secret.lower() not in text
-    made.extensions["mana_credits"].close()
+    application.extensions["mana_credits"].close()
 
 
 def test_gifts_have_one_template_in_the_openapi_document(client: FlaskClient) -> None:
@@ -161,5 +161,5 @@ def test_gifts_have_one_template_in_the_openapi_document(client: FlaskClient) ->
 
     assert sorted(paths["/api/v1/gifts/{ref}"]) == ["delete", "get"]
     assert paths["/api/v1/gifts/{ref}"]["get"]["security"] == []
-    query = {one["name"] for one in paths["/api/v1/credits/usage"]["get"]["parameters"]}
+    query = {parameter["name"] for parameter in paths["/api/v1/credits/usage"]["get"]["parameters"]}
     assert query == {"from", "to", "groupBy"}

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from domain.store import Database
 from local.valkey import Valkey
 from settings import Settings
-from tests.http.client import API, bearer, make_gift
-from tests.issuer import Issuer
+from tests.support.http import API, bearer, make_gift
+from tests.support.issuer import Issuer
 from web.app import create_app
 
 
@@ -43,12 +43,12 @@ def test_guesses_of_one_address_and_of_one_user_are_slowed_down_and_finders_are_
 
 
 def test_the_addresses_of_one_ipv6_customer_are_one(client: FlaskClient, database: Database) -> None:
-    told = [
+    statuses = [
         client.get(f"{API}/gifts/ABC234", environ_base={"REMOTE_ADDR": f"2001:db8:1:2::{number}"}).status_code
         for number in range(1, 32)
     ]
 
-    assert told == [404] * 30 + [429]
+    assert statuses == [404] * 30 + [429]
     assert database is not None
 
 

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.http.client import API
+from tests.support.http import API
 
 SERVICE = {"X-Service-Key": "service-key"}
 

@@ -15,10 +15,13 @@ from domain.store import Database
 from local.logins import SERVICE
 from local.postgres import Postgres
 from settings import from_environment
-from tests.conftest import give, sqlalchemy_url
-from tests.http.client import JSON, Api, Caller, check_problem, offer, problem_of, written
-from tests.http.conftest import Server
-from tests.issuer import Issuer
+from tests.support.credits import give
+from tests.support.environment import web_environment
+from tests.support.http import JSON, Api, Caller, check_problem, problem_of, written
+from tests.support.issuer import Issuer
+from tests.support.plain_sql import sqlalchemy_url
+from tests.support.purchases import offer
+from tests.support.web_server import Server
 from web.app import create_app
 from web.http import body
 
@@ -80,7 +83,7 @@ NO_OBJECTS: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class Target:
     """One application for all the refusals of this module: none of them may leave a trace."""
 
     api: Api
@@ -91,8 +94,8 @@ class House:
         return self.api.service() if path.startswith("/internal") else self.api.user()
 
     def body(self, path: str) -> dict[str, Any]:
-        told = BODIES[path]
-        return told | {"packageId": str(self.package_id)} if "packageId" in told else told
+        body = BODIES[path]
+        return body | {"packageId": str(self.package_id)} if "packageId" in body else body
 
     def post(self, path: str, raw: bytes | str, content_type: str | None = JSON, **headers: str) -> dict[str, Any]:
         """Post what must be refused; returns the problem."""
@@ -102,56 +105,45 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def whole_house(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[House]:
+def shared_target(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[Target]:
     postgres.create_database("test_hostile", template=template)
     url = postgres.url("test_hostile", SERVICE)
-    settings = from_environment(
-        {
-            "DATABASE_URL": url,
-            "REDIS_URL": "redis://127.0.0.1:1/0",
-            "MANA_AUTH_URL": issuer.url,
-            "MANA_SERVICE_KEY": "service-key",
-            "STRIPE_SECRET_KEY": "sk_test_1",
-            "STRIPE_WEBHOOK_SECRET": "whsec_1",
-            "CORS_ORIGINS": "https://app.example",
-            "JOB_WAIT_SECONDS": "0",
-        }
-    )
+    settings = from_environment(web_environment(database_url=url, auth_url=issuer.url))
     app, database = create_app(settings), Database(sqlalchemy_url(url))
     give(database, "anna", 1_000_000)
-    yield House(api=Api(app, issuer), database=database, package_id=offer(database))
+    yield Target(api=Api(app, issuer), database=database, package_id=offer(database))
     app.extensions["mana_credits"].close()
     database.close()
     postgres.drop_database("test_hostile")
 
 
 @pytest.fixture
-def house(whole_house: House) -> Iterator[House]:
-    """The house; after the test nothing may have been written."""
-    before = written(whole_house.database)
-    yield whole_house
-    assert written(whole_house.database) == before
+def target(shared_target: Target) -> Iterator[Target]:
+    """The application; after the test nothing may have been written."""
+    before = written(shared_target.database)
+    yield shared_target
+    assert written(shared_target.database) == before
 
 
 @pytest.mark.parametrize("path", MOVING)
 @pytest.mark.parametrize("amount", AMOUNTS, ids=lambda amount: amount[:20])
-def test_an_amount_that_is_none_is_refused(house: House, path: str, amount: str) -> None:
-    raw = json.dumps(house.body(path) | {"amount": 0}).replace('"amount": 0', f'"amount": {amount}')
+def test_an_amount_that_is_none_is_refused(target: Target, path: str, amount: str) -> None:
+    raw = json.dumps(target.body(path) | {"amount": 0}).replace('"amount": 0', f'"amount": {amount}')
 
-    told = house.post(path, raw)
+    problem = target.post(path, raw)
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize(("path", "member"), [(path, member) for path in REQUIRED for member in REQUIRED[path]])
-def test_a_missing_member_is_refused_and_named(house: House, path: str, member: str) -> None:
-    body = {name: value for name, value in house.body(path).items() if name != member}
+def test_a_missing_member_is_refused_and_named(target: Target, path: str, member: str) -> None:
+    body = {name: value for name, value in target.body(path).items() if name != member}
 
-    told = house.post(path, json.dumps(body))
+    problem = target.post(path, json.dumps(body))
 
-    assert told["status"] == 400
-    assert told["code"] == "validation_error"
-    ((field, message),) = [(error["field"], error["message"]) for error in told["errors"]]
+    assert problem["status"] == 400
+    assert problem["code"] == "validation_error"
+    ((field, message),) = [(error["field"], error["message"]) for error in problem["errors"]]
     if member == "amount" and path.endswith("/use"):  # an operation may stand in its place
         assert message == "Value error, amount or operation is missing"
     else:
@@ -160,72 +152,72 @@ def test_a_missing_member_is_refused_and_named(house: House, path: str, member: 
 
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("member", ["more", "user_id", "balance", "", "__proto__", "constructor", "Amount"])
-def test_an_unknown_member_is_refused_and_named(house: House, path: str, member: str) -> None:
-    told = house.post(path, json.dumps(house.body(path) | {member: 1}))
+def test_an_unknown_member_is_refused_and_named(target: Target, path: str, member: str) -> None:
+    problem = target.post(path, json.dumps(target.body(path) | {member: 1}))
 
-    assert told["status"] == 400
-    assert member in [error["field"] for error in told["errors"]] or member == ""
+    assert problem["status"] == 400
+    assert member in [error["field"] for error in problem["errors"]] or member == ""
 
 
 @pytest.mark.parametrize("path", ["/credits/use", "/credits/purchase"])
-def test_a_user_cannot_name_another_user(house: House, path: str) -> None:
-    told = house.post(path, json.dumps(house.body(path) | {"userId": "ben"}))
+def test_a_user_cannot_name_another_user(target: Target, path: str) -> None:
+    problem = target.post(path, json.dumps(target.body(path) | {"userId": "ben"}))
 
-    assert told["errors"] == [{"field": "userId", "message": "Extra inputs are not permitted"}]
+    assert problem["errors"] == [{"field": "userId", "message": "Extra inputs are not permitted"}]
 
 
 @pytest.mark.parametrize("path", MOVING)
-def test_a_snake_case_name_is_no_name_of_ours(house: House, path: str) -> None:
-    body = house.body(path)
+def test_a_snake_case_name_is_no_name_of_ours(target: Target, path: str) -> None:
+    body = target.body(path)
     body = {name: value for name, value in body.items() if name != "appId"} | {"app_id": "chat"}
 
-    told = house.post(path, json.dumps(body))
+    problem = target.post(path, json.dumps(body))
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("raw", NO_OBJECTS.values(), ids=NO_OBJECTS)
-def test_a_body_that_is_no_object_is_refused(house: House, path: str, raw: bytes) -> None:
-    told = house.post(path, raw)
+def test_a_body_that_is_no_object_is_refused(target: Target, path: str, raw: bytes) -> None:
+    problem = target.post(path, raw)
 
-    assert told["status"] in {400, 413}
+    assert problem["status"] in {400, 413}
 
 
 @pytest.mark.parametrize("path", BODIES)
-def test_a_member_told_twice_is_refused(house: House, path: str) -> None:
-    raw = json.dumps(house.body(path))
-    member, value = next(iter(house.body(path).items()))
+def test_a_member_told_twice_is_refused(target: Target, path: str) -> None:
+    raw = json.dumps(target.body(path))
+    member, value = next(iter(target.body(path).items()))
     twice = f'{{"{member}": {json.dumps(value)}, {raw[1:]}'
 
-    told = house.post(path, twice)
+    problem = target.post(path, twice)
 
-    assert told["detail"] == "The body has a member twice"
+    assert problem["detail"] == "The body has a member twice"
 
 
-def test_a_member_told_twice_inside_the_metadata_is_refused(house: House) -> None:
+def test_a_member_told_twice_inside_the_metadata_is_refused(target: Target) -> None:
     raw = json.dumps(USE).replace('{"a": "b"}', '{"a": {"x": 1, "\\u0078": 2}}')
 
-    told = house.post("/credits/use", raw)
+    problem = target.post("/credits/use", raw)
 
-    assert told["detail"] == "The body has a member twice"
+    assert problem["detail"] == "The body has a member twice"
 
 
 @pytest.mark.parametrize(("path", "member"), TEXTS)
 @pytest.mark.parametrize("trap", ["\\u0000", "\\ud800", "\\udfff", "a\\u0000b", "\\udc00\\ud800"])
-def test_a_text_with_nul_or_a_lone_surrogate_is_refused(house: House, path: str, member: str, trap: str) -> None:
-    raw = json.dumps(house.body(path) | {member: "TRAP"}).replace("TRAP", trap)
+def test_a_text_with_nul_or_a_lone_surrogate_is_refused(target: Target, path: str, member: str, trap: str) -> None:
+    raw = json.dumps(target.body(path) | {member: "TRAP"}).replace("TRAP", trap)
 
-    told = house.post(path, raw)
+    problem = target.post(path, raw)
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize("trap", ["\x00", "\n", "\x1f", "\x7f\x00"])
-def test_a_raw_control_character_is_no_json(house: House, trap: str) -> None:
-    told = house.post("/credits/use", json.dumps(USE).replace("A question", trap))
+def test_a_raw_control_character_is_no_json(target: Target, trap: str) -> None:
+    problem = target.post("/credits/use", json.dumps(USE).replace("A question", trap))
 
-    assert told["detail"] == "The body is not valid JSON"
+    assert problem["detail"] == "The body is not valid JSON"
 
 
 @pytest.mark.parametrize(
@@ -248,23 +240,23 @@ def test_a_raw_control_character_is_no_json(house: House, trap: str) -> None:
     ],
     ids=lambda metadata: metadata[:30],
 )
-def test_metadata_is_a_small_object_without_traps(house: House, metadata: str) -> None:
+def test_metadata_is_a_small_object_without_traps(target: Target, metadata: str) -> None:
     raw = json.dumps(USE).replace('{"a": "b"}', metadata)
 
-    told = house.post("/credits/use", raw)
+    problem = target.post("/credits/use", raw)
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize("depth", [300, 850, 900, 930, 950, 970, 1_000, 1_500])
 @pytest.mark.parametrize("text", ['"x"', '"\\u0041"'])
-def test_metadata_of_any_depth_is_an_answer_and_no_accident(house: House, depth: int, text: str) -> None:
+def test_metadata_of_any_depth_is_an_answer_and_no_accident(target: Target, depth: int, text: str) -> None:
     metadata = f'{{"a": {"[" * depth}{text}{"]" * depth}}}'
     raw = json.dumps(USE).replace('{"a": "b"}', metadata)
 
-    told = house.post("/credits/use", raw)
+    problem = target.post("/credits/use", raw)
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize(
@@ -295,24 +287,24 @@ def test_metadata_of_any_depth_is_an_answer_and_no_accident(house: House, depth:
         ("/credits/purchase", "packageId", "019aa5d0-0000-7000-8000-00000000000g"),
     ],
 )
-def test_a_member_out_of_its_bounds_is_refused_and_named(house: House, path: str, member: str, value: object) -> None:
-    told = house.post(path, json.dumps(house.body(path) | {member: value}))
+def test_a_member_out_of_its_bounds_is_refused_and_named(target: Target, path: str, member: str, value: object) -> None:
+    problem = target.post(path, json.dumps(target.body(path) | {member: value}))
 
-    assert told["status"] == 400
-    assert [error["field"] for error in told["errors"]] == [member]
+    assert problem["status"] == 400
+    assert [error["field"] for error in problem["errors"]] == [member]
 
 
 @pytest.mark.parametrize(("path", "member"), TEXTS)
-def test_a_text_of_a_megabyte_is_too_large(house: House, path: str, member: str) -> None:
-    told = house.post(path, json.dumps(house.body(path) | {member: "x" * 1_000_000}))
+def test_a_text_of_a_megabyte_is_too_large(target: Target, path: str, member: str) -> None:
+    problem = target.post(path, json.dumps(target.body(path) | {member: "x" * 1_000_000}))
 
-    assert (told["status"], told["code"]) == (413, "body_too_large")
+    assert (problem["status"], problem["code"]) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("path", BODIES)
-def test_one_byte_more_than_64_kilobytes_is_too_large_and_64_are_not(house: House, path: str) -> None:
-    too_large = house.post(path, b" " * 65_537)
-    just_fits = house.post(path, b" " * 65_536)
+def test_one_byte_more_than_64_kilobytes_is_too_large_and_64_are_not(target: Target, path: str) -> None:
+    too_large = target.post(path, b" " * 65_537)
+    just_fits = target.post(path, b" " * 65_536)
 
     assert (too_large["status"], just_fits["status"]) == (413, 400)
 
@@ -330,20 +322,20 @@ def test_one_byte_more_than_64_kilobytes_is_too_large_and_64_are_not(house: Hous
         "application/xml",
     ],
 )
-def test_a_body_that_is_not_declared_as_json_is_refused(house: House, path: str, content_type: str | None) -> None:
-    told = house.post(path, json.dumps(house.body(path)), content_type)
+def test_a_body_that_is_not_declared_as_json_is_refused(target: Target, path: str, content_type: str | None) -> None:
+    problem = target.post(path, json.dumps(target.body(path)), content_type)
 
-    assert (told["status"], told["code"]) == (415, "unsupported_media_type")
+    assert (problem["status"], problem["code"]) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("key", ["", " ", '""', "two words", "x" * 256, '"' + "x" * 256 + '"', "\x7f", "\xe4"])
 @pytest.mark.parametrize("path", ["/credits/use", "/internal/credits/use", "/internal/credits/refund"])
-def test_a_header_that_is_no_key_is_refused(house: House, path: str, key: str) -> None:
-    body = {name: value for name, value in house.body(path).items() if name != "idempotencyKey"}
+def test_a_header_that_is_no_key_is_refused(target: Target, path: str, key: str) -> None:
+    body = {name: value for name, value in target.body(path).items() if name != "idempotencyKey"}
 
-    told = house.post(path, json.dumps(body), Idempotency_Key=key)
+    problem = target.post(path, json.dumps(body), Idempotency_Key=key)
 
-    assert told["status"] == 400
+    assert problem["status"] == 400
 
 
 @pytest.mark.parametrize("path", ["/credits/transactions", "/credits/purchases"])
@@ -359,32 +351,32 @@ def test_a_header_that_is_no_key_is_refused(house: House, path: str, key: str) -
     ],
     ids=lambda query: query[:30],
 )
-def test_a_page_that_cannot_be_is_refused(house: House, path: str, query: str) -> None:
-    answer = house.api.user().get(f"{path}?{query}")
+def test_a_page_that_cannot_be_is_refused(target: Target, path: str, query: str) -> None:
+    answer = target.api.user().get(f"{path}?{query}")
 
-    told = problem_of(answer, 400, "validation_error")
-    assert [error["field"] for error in told["errors"]] == [query.partition("=")[0]]
+    problem = problem_of(answer, 400, "validation_error")
+    assert [error["field"] for error in problem["errors"]] == [query.partition("=")[0]]
 
 
 @pytest.mark.parametrize("path", ["/credits/purchase/", "/jobs/"])
 @pytest.mark.parametrize(
-    "told_id",
+    "bad_id",
     [
         *("abc", "0", "-1", "null", "019aa5d0-0000-7000-8000-000000000000", "019aa5d0-0000-7000-8000-00000000000g"),
         *("019aa5d00000700080000000000000000", "%00", "a%00b", "%ff", "%", "%zz", "..%2f..", "a/b", "ä", "x" * 5_000),
         *("'%20OR%201=1--", "%7B019aa5d0-0000-7000-8000-000000000000%7D"),
     ],
-    ids=lambda told_id: told_id[:40],
+    ids=lambda bad_id: bad_id[:40],
 )
-def test_an_id_that_is_none_is_not_found(house: House, path: str, told_id: str) -> None:
-    answer = house.api.user().get(path + told_id)
+def test_an_id_that_is_none_is_not_found(target: Target, path: str, bad_id: str) -> None:
+    answer = target.api.user().get(path + bad_id)
 
     problem_of(answer, 404, "not_found")
 
 
 @pytest.mark.parametrize("user_id", ["%00", "a%00b", "%ff", "%ed%a0%80", "x" * 129, "a/b", ""])
-def test_a_user_id_that_cannot_be_is_not_found(house: House, user_id: str) -> None:
-    answer = house.api.service().get(f"/internal/credits/balance/{user_id}")
+def test_a_user_id_that_cannot_be_is_not_found(target: Target, user_id: str) -> None:
+    answer = target.api.service().get(f"/internal/credits/balance/{user_id}")
 
     problem_of(answer, 404, "not_found")
 
@@ -426,21 +418,21 @@ def test_a_user_id_that_cannot_be_is_not_found(house: House, user_id: str) -> No
     ],
     ids=lambda url: url[:40],
 )
-def test_a_redirect_to_anywhere_but_our_clients_is_refused(house: House, member: str, url: str) -> None:
-    told = house.post("/credits/purchase", json.dumps(house.body("/credits/purchase") | {member: url}))
+def test_a_redirect_to_anywhere_but_our_clients_is_refused(target: Target, member: str, url: str) -> None:
+    problem = target.post("/credits/purchase", json.dumps(target.body("/credits/purchase") | {member: url}))
 
-    assert told["errors"] == [{"field": member, "message": "must be an address of one of our web clients"}]
+    assert problem["errors"] == [{"field": member, "message": "must be an address of one of our web clients"}]
 
 
-def test_the_values_of_a_refused_body_are_not_repeated(house: House) -> None:
-    answer = house.api.user().post("/credits/use", USE | {"amount": "my secret"})
+def test_the_values_of_a_refused_body_are_not_repeated(target: Target) -> None:
+    answer = target.api.user().post("/credits/use", USE | {"amount": "my secret"})
 
     assert "my secret" not in answer.get_data(as_text=True)
 
 
-def test_a_path_that_is_none_is_not_found(house: House) -> None:
+def test_a_path_that_is_none_is_not_found(target: Target) -> None:
     for path in ("/", "/credits", "/credits/balance/", "//credits/balance", "/credits/../credits/balance", "/%00"):
-        problem_of(house.api.user().get(path), 404, "not_found")
+        problem_of(target.api.user().get(path), 404, "not_found")
 
 
 # ---------------------------------------------------------------- through a real server
@@ -532,7 +524,7 @@ def test_a_small_body_in_chunks_is_read(server: Server, issuer: Issuer) -> None:
     ],
     ids=str,
 )
-def test_odd_headers_are_refused_as_nobody_we_know(server: Server, headers: dict[str, str]) -> None:
+def test_odd_headers_are_refused_as_an_unknown_caller(server: Server, headers: dict[str, str]) -> None:
     encoded = {name: value.encode("latin-1") for name, value in headers.items()}
 
     status, content_type, body = raw_call(server, "GET", "/api/v1/credits/balance", encoded)  # type: ignore[arg-type]
@@ -545,10 +537,10 @@ def test_a_method_that_is_not_there_is_told_which_are(server: Server) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
         connection.request("BREW", "/api/v1/credits/use")
         answer = connection.getresponse()
-        told = check_problem(answer.headers["Content-Type"], answer.read().decode(), 405, "method_not_allowed")
+        problem = check_problem(answer.headers["Content-Type"], answer.read().decode(), 405, "method_not_allowed")
 
     assert answer.headers["Allow"] == "OPTIONS, POST"
-    assert told["title"] == "Method not allowed"
+    assert problem["title"] == "Method not allowed"
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from domain.store import Database
-from tests.conftest import give
-from tests.http.client import Api, Caller, problem_of, written
+from tests.support.credits import give
+from tests.support.http import Api, Caller, problem_of, written
 
 USE: Final = {
     "amount": 10,
@@ -27,8 +27,8 @@ def caller(api: Api, path: str) -> Caller:
 
 
 def without_message(answer: TestResponse) -> dict[str, Any]:
-    told: dict[str, Any] = answer.get_json()
-    return {name: value for name, value in told.items() if name != "message"}
+    body: dict[str, Any] = answer.get_json()
+    return {name: value for name, value in body.items() if name != "message"}
 
 
 @pytest.mark.parametrize("path", ROUTES)

@@ -14,7 +14,9 @@ from domain.rules.job_payloads import OpenPayment, PaymentOpened, Pruned
 from domain.rules.jobs import Job, JobState, NewJob, NoPayload, stored_result
 from domain.store import Database, job_execution
 from domain.units import Credits, EuroCents, UserId
-from tests.http.client import INSTANT_TEXT, Api, problem_of
+from tests.support.forms import insufficient_credits
+from tests.support.http import INSTANT_TEXT, Api, problem_of
+from tests.support.jobs import started
 
 
 @pytest.fixture
@@ -24,22 +26,15 @@ def job(database: Database) -> Job:
         return jobs.record(store, NewJob(kind=PRUNE, key="job-1", concerns=UserId("anna"), payload=NoPayload())).job
 
 
-def started(database: Database, job: Job) -> Job:
-    with database.begin() as store:
-        found = jobs.start(store, job.id, token=new_id())
-    assert found is not None
-    return found
-
-
-def told(api: Api, job: Job) -> dict[str, Any]:
+def job_body(api: Api, job: Job) -> dict[str, Any]:
     answer = api.user().get(f"/jobs/{job.id}")
     assert answer.status_code == 200
-    found: dict[str, Any] = answer.get_json()
-    assert re.fullmatch(INSTANT_TEXT, found.pop("createdAt"))
-    finished_at = found.pop("finishedAt")
-    assert (finished_at is None) == (found["status"] == "pending")
+    body: dict[str, Any] = answer.get_json()
+    assert re.fullmatch(INSTANT_TEXT, body.pop("createdAt"))
+    finished_at = body.pop("finishedAt")
+    assert (finished_at is None) == (body["status"] == "pending")
     assert finished_at is None or re.fullmatch(INSTANT_TEXT, finished_at)
-    return found
+    return body
 
 
 def failure(*, final: bool) -> jobs.Failure:
@@ -52,13 +47,13 @@ PENDING: Final = {"kind": "prune", "status": "pending", "result": None, "problem
 
 
 def test_a_pending_job_is_told_to_its_owner(api: Api, job: Job) -> None:
-    assert told(api, job) == {"jobId": str(job.id), **PENDING}
+    assert job_body(api, job) == {"jobId": str(job.id), **PENDING}
 
 
 def test_a_started_job_is_still_pending(api: Api, database: Database, job: Job) -> None:
     started(database, job)
 
-    assert told(api, job) == {"jobId": str(job.id), **PENDING}
+    assert job_body(api, job) == {"jobId": str(job.id), **PENDING}
 
 
 def test_a_done_job_tells_its_result(api: Api, database: Database, job: Job) -> None:
@@ -66,7 +61,7 @@ def test_a_done_job_tells_its_result(api: Api, database: Database, job: Job) -> 
     with database.begin() as store:
         jobs.finish(store, running, lambda _store: Pruned(deleted=42))
 
-    assert told(api, job) == {"jobId": str(job.id), **PENDING, "status": "done", "result": {"deleted": 42}}
+    assert job_body(api, job) == {"jobId": str(job.id), **PENDING, "status": "done", "result": {"deleted": 42}}
 
 
 def test_a_rejected_job_tells_a_whole_problem(api: Api, database: Database, job: Job) -> None:
@@ -74,20 +69,11 @@ def test_a_rejected_job_tells_a_whole_problem(api: Api, database: Database, job:
     with database.begin() as store:
         jobs.reject(store, running, InsufficientCredits(required=30, available=5))
 
-    assert told(api, job) == {
+    assert job_body(api, job) == {
         "jobId": str(job.id),
         **PENDING,
         "status": "rejected",
-        "problem": {
-            "type": "urn:mana-credits:problem:insufficient_credits",
-            "title": "Insufficient credits",
-            "status": 402,
-            "detail": "Insufficient credits",
-            "code": "insufficient_credits",
-            "statusCode": 402,
-            "message": "Insufficient credits",
-            "details": {"required": 30, "available": 5},
-        },
+        "problem": insufficient_credits(required=30, available=5),
     }
 
 
@@ -96,7 +82,7 @@ def test_a_job_that_failed_once_is_pending_and_tells_the_attempt(api: Api, datab
     with database.begin() as store:
         jobs.fail(store, running, failure(final=False))
 
-    assert told(api, job) == {"jobId": str(job.id), **PENDING, "attempts": 1}
+    assert job_body(api, job) == {"jobId": str(job.id), **PENDING, "attempts": 1}
 
 
 def test_a_failed_job_tells_a_problem_and_no_internals(api: Api, database: Database, job: Job) -> None:
@@ -104,18 +90,18 @@ def test_a_failed_job_tells_a_problem_and_no_internals(api: Api, database: Datab
     with database.begin() as store:
         jobs.fail(store, running, failure(final=True))
 
-    found = told(api, job)
+    body = job_body(api, job)
 
-    assert (found["status"], found["attempts"]) == ("failed", 1)
-    assert (found["problem"]["code"], found["problem"]["status"]) == ("job_failed", 503)
-    assert "secret frames" not in str(found)
+    assert (body["status"], body["attempts"]) == ("failed", 1)
+    assert (body["problem"]["code"], body["problem"]["status"]) == ("job_failed", 503)
+    assert "secret frames" not in str(body)
 
 
 def test_a_discarded_job_is_told_as_such(api: Api, database: Database, job: Job) -> None:
     with database.begin() as store:
         job_execution.end(store, job.id, JobState.DISCARDED)
 
-    assert told(api, job) == {"jobId": str(job.id), **PENDING, "status": "discarded"}
+    assert job_body(api, job) == {"jobId": str(job.id), **PENDING, "status": "discarded"}
 
 
 def test_a_job_of_another_user_is_not_found(api: Api, job: Job) -> None:

@@ -10,33 +10,35 @@ import pytest
 from werkzeug.test import TestResponse
 
 from domain.store import Database
-from tests.conftest import NOW, give
-from tests.http.client import Api, Caller, bought, offer, problem_of
+from tests.support.credits import give
+from tests.support.http import Api, Caller, problem_of
+from tests.support.purchases import offer, start_purchase
+from tests.support.times import NOW
 
 LINK = re.compile(r'</api/v1(/[a-z/]+\?[^>]+)>; rel="next"')
 
 
 def amounts(answer: TestResponse) -> list[int]:
     assert answer.status_code == 200, answer.get_data(as_text=True)
-    return [one["amount"] for one in answer.get_json()]
+    return [transaction["amount"] for transaction in answer.get_json()]
 
 
 def next_of(answer: TestResponse) -> str | None:
-    found = LINK.fullmatch(answer.headers.get("Link", ""))
-    return found[1] if found else None
+    link = LINK.fullmatch(answer.headers.get("Link", ""))
+    return link[1] if link else None
 
 
 def walk(caller: Caller, path: str, *, between: Any = None) -> list[dict[str, Any]]:
     """Follow the links to the end, calling `between` before each next page."""
-    found: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     where: str | None = path
     while where is not None:
         answer = caller.get(where)
-        found += answer.get_json()
+        items += answer.get_json()
         where = next_of(answer)
         if between is not None:
             between()
-    return found
+    return items
 
 
 @pytest.fixture
@@ -88,9 +90,9 @@ def test_the_cursor_goes_through_250_rows_while_rows_are_added(api: Api, databas
     for amount in range(1, 251):
         give(database, "anna", amount)
 
-    found = walk(api.user(), "/credits/transactions?limit=30", between=lambda: give(database, "anna", 999))
+    transactions = walk(api.user(), "/credits/transactions?limit=30", between=lambda: give(database, "anna", 999))
 
-    assert [one["amount"] for one in found] == list(range(250, 0, -1))
+    assert [transaction["amount"] for transaction in transactions] == list(range(250, 0, -1))
 
 
 def test_the_offset_counts_from_the_cursor(api: Api, history: list[int]) -> None:
@@ -129,8 +131,8 @@ def test_the_history_is_filtered_by_type_and_app(api: Api, mixed: list[str]) -> 
 
 
 def test_the_history_is_filtered_from_a_moment_to_before_another(api: Api, mixed: list[str]) -> None:
-    def between(**told: str) -> list[int]:
-        return amounts(api.user().get(f"/credits/transactions?type=usage&{urlencode(told)}"))
+    def between(**filters: str) -> list[int]:
+        return amounts(api.user().get(f"/credits/transactions?type=usage&{urlencode(filters)}"))
 
     # Moments are told in milliseconds: what happened in one and the same may be on either side.
     later = [moment for moment in mixed if moment > mixed[2]]
@@ -141,12 +143,12 @@ def test_the_history_is_filtered_from_a_moment_to_before_another(api: Api, mixed
 
 
 def test_the_next_page_keeps_the_filters(api: Api, mixed: list[str]) -> None:
-    asked = urlencode({"type": "usage", "appId": "chat", "from": "2020-01-01T00:00:00.123456Z", "limit": 2})
+    query = urlencode({"type": "usage", "appId": "chat", "from": "2020-01-01T00:00:00.123456Z", "limit": 2})
 
-    found = walk(api.user(), f"/credits/transactions?{asked}")
+    transactions = walk(api.user(), f"/credits/transactions?{query}")
 
-    assert [one["amount"] for one in found] == [-5, -3, -1]
-    link = api.user().get(f"/credits/transactions?{asked}").headers["Link"]
+    assert [transaction["amount"] for transaction in transactions] == [-5, -3, -1]
+    link = api.user().get(f"/credits/transactions?{query}").headers["Link"]
     assert {"type=usage", "appId=chat", "from=2020-01-01T00%3A00%3A00.123456Z"} <= set(re.split("[?&>]", link))
     assert mixed
 
@@ -163,31 +165,33 @@ def test_a_filter_that_is_none_is_refused(api: Api, query: str) -> None:
 
 def test_purchases_of_one_instant_are_walked_without_gap_or_repeat(api: Api, database: Database) -> None:
     package_id = offer(database)
-    made: list[UUID] = []
+    purchase_ids: list[UUID] = []
     with database.begin() as store:
         for number in range(45):
             at = NOW + timedelta(microseconds=number // 9)
-            made.append(bought(store, package_id=package_id, at=at).purchase_id)
+            purchase_ids.append(start_purchase(store, package_id=package_id, at=at).purchase_id)
 
     def buy() -> None:
         with database.begin() as store:
-            bought(store, package_id=package_id, at=NOW + timedelta(hours=1))
+            start_purchase(store, package_id=package_id, at=NOW + timedelta(hours=1))
 
-    found = walk(api.user(), "/credits/purchases?limit=10", between=buy)
+    purchases = walk(api.user(), "/credits/purchases?limit=10", between=buy)
 
-    assert len(found) == 45
-    assert {UUID(one["id"]) for one in found} == set(made)
-    assert [one["createdAt"] for one in found] == sorted((one["createdAt"] for one in found), reverse=True)
+    assert len(purchases) == 45
+    assert {UUID(purchase["id"]) for purchase in purchases} == set(purchase_ids)
+    assert [purchase["createdAt"] for purchase in purchases] == sorted(
+        (purchase["createdAt"] for purchase in purchases), reverse=True
+    )
 
 
 def test_purchases_take_limit_and_offset(api: Api, database: Database) -> None:
     package_id = offer(database)
     with database.begin() as store:
-        made = [
-            str(bought(store, package_id=package_id, at=NOW + timedelta(seconds=number)).purchase_id)
+        purchase_ids = [
+            str(start_purchase(store, package_id=package_id, at=NOW + timedelta(seconds=number)).purchase_id)
             for number in range(5)
         ]
 
-    found = api.user().get("/credits/purchases?limit=2&offset=1").get_json()
+    purchases = api.user().get("/credits/purchases?limit=2&offset=1").get_json()
 
-    assert [one["id"] for one in found] == [made[3], made[2]]
+    assert [purchase["id"] for purchase in purchases] == [purchase_ids[3], purchase_ids[2]]

@@ -13,8 +13,9 @@ from domain.store import Database
 from local.postgres import Postgres
 from local.valkey import Valkey
 from settings import Settings
-from tests.conftest import ROOT, give
-from tests.http.client import INSTANT_TEXT, Caller
+from tests.support.credits import give
+from tests.support.http import INSTANT_TEXT, Caller
+from tests.support.paths import ROOT
 from web.app import create_app
 
 COMMITTED = ROOT / "docs" / "openapi.json"
@@ -46,10 +47,10 @@ def nowhere(settings: Settings) -> Settings:
 def test_health_says_that_the_process_is_alive(anyone: Caller) -> None:
     answer = anyone.get("/health")
 
-    told = answer.get_json()
+    body = answer.get_json()
     assert answer.status_code == 200
-    assert (told["status"], told["service"], sorted(told)) == ("ok", "mana-credits", ["service", "status", "timestamp"])
-    assert re.fullmatch(INSTANT_TEXT, told["timestamp"])
+    assert (body["status"], body["service"], sorted(body)) == ("ok", "mana-credits", ["service", "status", "timestamp"])
+    assert re.fullmatch(INSTANT_TEXT, body["timestamp"])
 
 
 def test_health_needs_neither_postgresql_nor_redis(settings: Settings) -> None:
@@ -98,7 +99,7 @@ def test_the_api_without_postgresql_asks_to_try_again(settings: Settings) -> Non
     assert answer.get_json()["code"] == "database_unavailable"
 
 
-def test_metrics_tell_of_requests_and_of_the_house(anyone: Caller, database: Database) -> None:
+def test_metrics_count_requests_and_show_the_state_of_the_service(anyone: Caller, database: Database) -> None:
     give(database, "anna", 5)
     anyone.get("/health")
 
@@ -162,10 +163,10 @@ def test_the_docs_page_shows_every_operation_and_runs_no_script(anyone: Caller) 
 
 def test_the_docs_page_finds_its_style(anyone: Caller) -> None:
     text = anyone.get("/docs").get_data(as_text=True)
-    found = re.search(r'href="(/static/[^"]+)"', text)
+    link = re.search(r'href="(/static/[^"]+)"', text)
 
-    assert found is not None
-    assert anyone.get(found[1]).status_code == 200
+    assert link is not None
+    assert anyone.get(link[1]).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/"])

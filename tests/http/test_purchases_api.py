@@ -15,22 +15,13 @@ from werkzeug.test import TestResponse
 from domain.errors import NotFound
 from domain.ids import new_id
 from domain.operations import jobs
-from domain.operations.purchases import settle_payment
-from domain.rules.purchases import PaymentFact, PaymentOutcome
+from domain.rules.jobs import Job
 from domain.store import Database, packages
-from tests.conftest import NOW
-from tests.http.client import (
-    INSTANT_TEXT,
-    INTENT,
-    SESSION,
-    UUID_TEXT,
-    Api,
-    bought,
-    done,
-    offer,
-    problem_of,
-    written,
-)
+from tests.support.forms import package
+from tests.support.http import INSTANT_TEXT, UUID_TEXT, Api, problem_of, written
+from tests.support.purchases import INTENT, SESSION, finish_purchase_job, offer, payment_fact, settle, start_purchase
+from tests.support.times import NOW
+from web.http.waiting_room import WaitingRoom
 
 PURCHASE: Final = "/credits/purchase"
 
@@ -53,8 +44,8 @@ def starter(database: Database) -> Offer:
 
 def accepted(answer: TestResponse) -> dict[str, Any]:
     assert answer.status_code == 202, answer.get_data(as_text=True)
-    told: dict[str, Any] = answer.get_json()
-    return told
+    body: dict[str, Any] = answer.get_json()
+    return body
 
 
 def test_packages_on_sale_are_told_in_their_order(api: Api, database: Database) -> None:
@@ -66,44 +57,34 @@ def test_packages_on_sale_are_told_in_their_order(api: Api, database: Database) 
 
     answer = api.user().get("/credits/packages")
 
-    told = answer.get_json()
-    assert re.fullmatch(UUID_TEXT, told[0].pop("id"))
-    assert told[0] == {
-        "name": "Small",
-        "description": "500 credits",
-        "credits": 500,
-        "priceEuroCents": 499,
-        "stripePriceId": None,
-        "active": True,
-        "sortOrder": 1,
-        "metadata": None,
-    }
-    assert [one["name"] for one in told] == ["Small", "Large"]
+    packages_on_sale = answer.get_json()
+    assert packages_on_sale[0] == package("Small", amount=500, price=499, order=1)
+    assert [on_sale["name"] for on_sale in packages_on_sale] == ["Small", "Large"]
 
 
 def test_a_purchase_is_recorded_and_answered_with_where_to_ask(api: Api, database: Database, starter: Offer) -> None:
     answer = api.user().post(PURCHASE, starter.body)
 
-    told = accepted(answer)
-    assert sorted(told) == ["jobId", "purchaseId", "status", "statusUrl"]
-    assert re.fullmatch(UUID_TEXT, told["jobId"])
-    assert re.fullmatch(UUID_TEXT, told["purchaseId"])
-    assert told["status"] == "pending"
-    assert told["statusUrl"] == f"/api/v1/jobs/{told['jobId']}"
-    assert answer.headers["Location"] == told["statusUrl"]
+    body = accepted(answer)
+    assert sorted(body) == ["jobId", "purchaseId", "status", "statusUrl"]
+    assert re.fullmatch(UUID_TEXT, body["jobId"])
+    assert re.fullmatch(UUID_TEXT, body["purchaseId"])
+    assert body["status"] == "pending"
+    assert body["statusUrl"] == f"/api/v1/jobs/{body['jobId']}"
+    assert answer.headers["Location"] == body["statusUrl"]
     assert answer.headers["Retry-After"] == "1"
     assert "Preference-Applied" not in answer.headers
     assert written(database) == {"credits.transactions": 0, "credits.purchases": 1, "jobs.jobs": 1}
 
 
 def test_a_pending_purchase_can_be_followed(api: Api, starter: Offer) -> None:
-    told = accepted(api.user().post(PURCHASE, starter.body))
+    started = accepted(api.user().post(PURCHASE, starter.body))
 
-    purchase = api.user().get(f"/credits/purchase/{told['purchaseId']}").get_json()
+    purchase = api.user().get(f"/credits/purchase/{started['purchaseId']}").get_json()
 
     assert re.fullmatch(INSTANT_TEXT, purchase.pop("createdAt"))
     assert purchase == {
-        "id": told["purchaseId"],
+        "id": started["purchaseId"],
         "userId": "anna",
         "packageId": str(starter.package_id),
         "credits": 500,
@@ -122,15 +103,15 @@ def test_a_pending_purchase_can_be_followed(api: Api, starter: Offer) -> None:
 def test_a_repeat_after_the_job_is_done_brings_what_is_needed_to_pay(
     api: Api, database: Database, starter: Offer
 ) -> None:
-    told = accepted(api.user().post(PURCHASE, starter.body, Idempotency_Key="k"))
-    done(database, told["jobId"], INTENT)
+    started = accepted(api.user().post(PURCHASE, starter.body, Idempotency_Key="k"))
+    finish_purchase_job(database, started["jobId"], INTENT)
 
     answer = api.user().post(PURCHASE, starter.body, Idempotency_Key="k")
 
     assert answer.status_code == 200
     assert answer.headers["Idempotency-Replayed"] == "true"
     assert answer.get_json() == {
-        "purchaseId": told["purchaseId"],
+        "purchaseId": started["purchaseId"],
         "clientSecret": "pi_1_secret_1",
         "amount": 499,
         "credits": 500,
@@ -143,8 +124,8 @@ def test_a_checkout_brings_its_url(api: Api, database: Database, starter: Offer)
         "successUrl": "https://app.example/ok?s={CHECKOUT_SESSION_ID}",
         "cancelUrl": "https://shop.example",
     }
-    told = accepted(api.user().post(PURCHASE, body, Idempotency_Key="k"))
-    done(database, told["jobId"], SESSION)
+    started = accepted(api.user().post(PURCHASE, body, Idempotency_Key="k"))
+    finish_purchase_job(database, started["jobId"], SESSION)
 
     answer = api.user().post(PURCHASE, body, Idempotency_Key="k")
 
@@ -163,16 +144,16 @@ def test_a_checkout_may_return_to_our_own_pages_and_the_address_names_the_purcha
         "cancelUrl": "https://app.example/{PURCHASE_ID}/{PURCHASE_ID}",
     }
 
-    told = accepted(api.user().post(PURCHASE, body, Idempotency_Key="k"))
+    started = accepted(api.user().post(PURCHASE, body, Idempotency_Key="k"))
 
     with database.single() as store:
-        made, success_url, cancel_url = store.run(
+        created_at, success_url, cancel_url = store.run(
             text("SELECT id::text, success_url, cancel_url FROM credits.purchases")
         ).one()
-    assert told["purchaseId"] == made
-    assert success_url == f"https://credits.example/credits/return?purchase={made}"
-    assert cancel_url == f"https://app.example/{made}/{made}"
-    assert accepted(api.user().post(PURCHASE, body, Idempotency_Key="k"))["purchaseId"] == made
+    assert started["purchaseId"] == created_at
+    assert success_url == f"https://credits.example/credits/return?purchase={created_at}"
+    assert cancel_url == f"https://app.example/{created_at}/{created_at}"
+    assert accepted(api.user().post(PURCHASE, body, Idempotency_Key="k"))["purchaseId"] == created_at
 
 
 @pytest.mark.parametrize(("member", "missing"), [("successUrl", "cancelUrl"), ("cancelUrl", "successUrl")])
@@ -181,8 +162,8 @@ def test_one_url_without_the_other_is_refused(
 ) -> None:
     answer = api.user().post(PURCHASE, starter.body | {member: "https://app.example/"})
 
-    told = problem_of(answer, 400, "validation_error")
-    assert told["errors"] == [{"field": missing, "message": "successUrl and cancelUrl come together"}]
+    problem = problem_of(answer, 400, "validation_error")
+    assert problem["errors"] == [{"field": missing, "message": "successUrl and cancelUrl come together"}]
     assert written(database)["jobs.jobs"] == 0
 
 
@@ -306,7 +287,7 @@ def test_a_waiting_answer_is_the_jobs_when_it_is_done_in_time(api: Api, database
             time.sleep(0.05)
             with database.single() as store:
                 job_id = store.run(text("SELECT id FROM jobs.jobs")).scalar()
-        done(database, str(job_id), INTENT)
+        finish_purchase_job(database, str(job_id), INTENT)
 
     worker = Thread(target=do_the_waiting_job)
     worker.start()
@@ -327,8 +308,8 @@ def test_waiting_ends_with_202_when_the_job_is_not_done_in_time(api: Api, starte
 
 
 @pytest.mark.parametrize(("others", "waits"), [("default", "not"), ("default in hand", "waits"), ("renewals", "waits")])
-def test_nobody_waits_behind_a_long_queue_and_a_job_in_hand_or_a_wave_of_renewals_is_none(
-    api: Api, database: Database, starter: Offer, others: str, waits: str
+def test_no_request_waits_behind_a_long_queue_and_a_started_job_or_a_wave_of_renewals_is_none(
+    api: Api, database: Database, others: str, waits: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.single() as store:
         store.run(
@@ -341,41 +322,38 @@ def test_nobody_waits_behind_a_long_queue_and_a_job_in_hand_or_a_wave_of_renewal
         )
         if "in hand" in others:
             store.run(text("UPDATE jobs.jobs SET lease_token = id, leased_until = now() + interval '1 minute'"))
-    began = time.monotonic()
+    watched: list[Job] = []
 
-    accepted(api.user().post(PURCHASE, starter.body, Prefer="wait=4"))
+    def watch(_room: WaitingRoom, job: Job, _until: float) -> Job:
+        watched.append(job)
+        return job
 
-    assert (time.monotonic() - began >= 4) == (waits == "waits")
+    monkeypatch.setattr(WaitingRoom, "_watch", watch)
+
+    accepted(api.user().post(PURCHASE, {"packageId": str(offer(database))}, Prefer="wait=4"))
+
+    assert bool(watched) == (waits == "waits")
 
 
 # ---------------------------------------------------------------- following it
 
 
 def test_a_pending_purchase_tells_its_secret_once_it_exists(api: Api, database: Database, starter: Offer) -> None:
-    told = accepted(api.user().post(PURCHASE, starter.body))
-    done(database, told["jobId"], INTENT)
+    started = accepted(api.user().post(PURCHASE, starter.body))
+    finish_purchase_job(database, started["jobId"], INTENT)
 
-    purchase = api.user().get(f"/credits/purchase/{told['purchaseId']}").get_json()
+    purchase = api.user().get(f"/credits/purchase/{started['purchaseId']}").get_json()
 
     assert (purchase["status"], purchase["clientSecret"]) == ("pending", "pi_1_secret_1")
     assert (purchase["stripePaymentIntentId"], purchase["stripeCustomerId"]) == ("pi_1", "cus_1")
 
 
 def test_a_completed_purchase_tells_no_secret_and_has_paid_in(api: Api, database: Database, starter: Offer) -> None:
-    told = accepted(api.user().post(PURCHASE, starter.body))
-    done(database, told["jobId"], INTENT)
-    payment = PaymentFact(
-        purchase_id=UUID(told["purchaseId"]),
-        outcome=PaymentOutcome.SUCCEEDED,
-        payment_intent_id="pi_1",
-        amount=499,
-        currency="eur",
-        livemode=False,
-    )
-    with database.begin() as store:
-        settle_payment(store, payment=payment, livemode=False, now=NOW)
+    started = accepted(api.user().post(PURCHASE, starter.body))
+    finish_purchase_job(database, started["jobId"], INTENT)
+    settle(database, payment_fact(started["purchaseId"]))
 
-    purchase = api.user().get(f"/credits/purchase/{told['purchaseId']}").get_json()
+    purchase = api.user().get(f"/credits/purchase/{started['purchaseId']}").get_json()
 
     assert (purchase["status"], purchase["completedAt"]) == ("completed", "2026-11-21T12:00:00.000Z")
     assert (purchase["clientSecret"], purchase["checkoutUrl"]) == (None, None)
@@ -385,7 +363,7 @@ def test_a_completed_purchase_tells_no_secret_and_has_paid_in(api: Api, database
 
 def test_a_purchase_of_another_user_is_not_found(api: Api, database: Database, starter: Offer) -> None:
     with database.begin() as store:
-        purchase_id = bought(store, package_id=starter.package_id, user_id="ben").purchase_id
+        purchase_id = start_purchase(store, package_id=starter.package_id, user_id="ben").purchase_id
 
     problem_of(api.user("anna").get(f"/credits/purchase/{purchase_id}"), 404, "not_found")
     assert api.user("anna").get("/credits/purchases").get_json() == []
@@ -393,11 +371,11 @@ def test_a_purchase_of_another_user_is_not_found(api: Api, database: Database, s
 
 
 def test_a_purchase_keeps_the_price_it_was_made_with(api: Api, database: Database, starter: Offer) -> None:
-    told = accepted(api.user().post(PURCHASE, starter.body))
+    started = accepted(api.user().post(PURCHASE, starter.body))
     with database.begin() as store:
         packages.change(store, "Starter", {"price_euro_cents": 999, "credits": 1}, now=NOW)
 
-    purchase = api.user().get(f"/credits/purchase/{told['purchaseId']}").get_json()
+    purchase = api.user().get(f"/credits/purchase/{started['purchaseId']}").get_json()
 
     assert (purchase["priceEuroCents"], purchase["credits"]) == (499, 500)
 
@@ -405,13 +383,13 @@ def test_a_purchase_keeps_the_price_it_was_made_with(api: Api, database: Databas
 def test_purchases_are_told_newest_first_as_each_alone(api: Api, starter: Offer) -> None:
     ids = [accepted(api.user().post(PURCHASE, starter.body))["purchaseId"] for _ in range(3)]
 
-    told = api.user().get("/credits/purchases").get_json()
+    purchases = api.user().get("/credits/purchases").get_json()
 
-    assert [one["id"] for one in told] == ids[::-1]
-    assert told[0] == api.user().get(f"/credits/purchase/{ids[2]}").get_json()
+    assert [purchase["id"] for purchase in purchases] == ids[::-1]
+    assert purchases[0] == api.user().get(f"/credits/purchase/{ids[2]}").get_json()
 
 
 def test_no_answer_of_a_purchase_is_larger_than_it_must_be(api: Api, starter: Offer) -> None:
-    told = accepted(api.user().post(PURCHASE, starter.body))
+    body = accepted(api.user().post(PURCHASE, starter.body))
 
-    assert len(json.dumps(told)) < 300
+    assert len(json.dumps(body)) < 300

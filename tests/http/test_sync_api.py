@@ -9,10 +9,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from domain.store import Database
-from tests.conftest import give
-from tests.issuer import Issuer
-from tests.syncing import charges, do, pending, state, subscribe
-from tests.workshop import worker
+from tests.support.credits import give
+from tests.support.issuer import Issuer
+from tests.support.jobs import do, pending
+from tests.support.sync import charges, state, subscribe
+from tests.support.worker import worker
 
 SERVICE = {"X-Service-Key": "service-key"}
 
@@ -159,8 +160,8 @@ def test_a_gift_is_active_and_cannot_be_switched(ask: Ask, database: Database, d
     for path, body in (("activate", {}), ("deactivate", None), ("change-interval", {"interval": "yearly"})):
         refused = ask("POST", f"/sync/{path}", body)
         assert (refused.status_code, refused.json["code"]) == (400, "sync_gifted")
-    told = ask("GET", "/admin/sync/anna", user="admin").json
-    assert (told["giftedBy"], told["nextChargeAt"], told["userId"]) == ("admin", None, "anna")
+    status = ask("GET", "/admin/sync/anna", user="admin").json
+    assert (status["giftedBy"], status["nextChargeAt"], status["userId"]) == ("admin", None, "anna")
     assert ask("DELETE", "/admin/sync/anna/gift", user="admin").json["active"] is False
     assert charges(database_url) == {}
 
@@ -175,14 +176,14 @@ def test_only_administrators_give(ask: Ask, client: FlaskClient, method: str, pa
     assert client.open(f"/api/v1/admin/sync/anna{path}", method=method, headers=SERVICE).status_code == 401
 
 
-def test_the_gate_tells_services_only(client: FlaskClient, database_url: str) -> None:
+def test_the_sync_gate_answers_services_only(client: FlaskClient, database_url: str) -> None:
     subscribe(database_url, "anna", due=timedelta(days=3))
 
-    told = client.get("/api/v1/internal/sync/status/anna", headers=SERVICE).json
+    status = client.get("/api/v1/internal/sync/status/anna", headers=SERVICE).json
 
-    assert told is not None
-    assert sorted(told) == ["active", "gifted", "interval", "nextChargeAt", "pausedAt"]
-    assert told["active"] is True
+    assert status is not None
+    assert sorted(status) == ["active", "gifted", "interval", "nextChargeAt", "pausedAt"]
+    assert status["active"] is True
     assert client.get("/api/v1/internal/sync/status/anna").status_code == 401
 
 
@@ -193,7 +194,7 @@ def test_a_run_is_joined_while_it_is_under_way(client: FlaskClient, database: Da
 
     first: Any = client.post(path, headers=SERVICE)
     second: Any = client.post(path, headers=SERVICE)
-    do(worker(database), pending(database_url, "charge_recurring"))
+    do(worker(database), pending(database_url, "charge-recurring"))
     third: Any = client.post(path, headers=SERVICE)
 
     assert (first.status_code, second.status_code, third.status_code) == (202, 202, 202)
@@ -207,7 +208,7 @@ def test_a_run_is_joined_while_it_is_under_way(client: FlaskClient, database: Da
 def test_a_run_with_a_key_answers_the_same_again(client: FlaskClient, database: Database, database_url: str) -> None:
     path, key = "/api/v1/internal/sync/charge-recurring", {"Idempotency-Key": "night"}
     client.post(path, headers=SERVICE | key)
-    do(worker(database), pending(database_url, "charge_recurring"))
+    do(worker(database), pending(database_url, "charge-recurring"))
 
     again = client.post(path, headers=SERVICE | key)
 

@@ -2,30 +2,14 @@
 
 import json
 import time
-from typing import Any, Final
 
 import pytest
 from sqlalchemy import text
-from werkzeug.test import TestResponse
 
 from domain.rules.stripe_events import mark_of
 from domain.store import Database
-from tests.http.client import JSON, Api, problem_of, signed, written
-
-EVENT: Final[dict[str, Any]] = {
-    "id": "evt_1",
-    "object": "event",
-    "type": "payment_intent.succeeded",
-    "livemode": False,
-    "created": 1_763_700_000,
-    "data": {"object": {"id": "pi_1", "object": "payment_intent", "amount": 499, "currency": "eur"}},
-}
-BODY: Final = json.dumps(EVENT)
-
-
-def deliver(api: Api, body: str | bytes, signature: str | None) -> TestResponse:
-    headers = {} if signature is None else {"Stripe-Signature": signature}
-    return api.nobody().call("POST", "/webhooks/stripe", data=body, content_type=JSON, headers=headers)
+from tests.support.http import Api, problem_of, signed, written
+from tests.support.webhook import BODY, EVENT, deliver
 
 
 def test_a_signed_event_is_stored_as_a_job_before_it_is_answered(api: Api, database: Database) -> None:

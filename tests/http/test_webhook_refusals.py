@@ -8,8 +8,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from domain.store import Database
-from tests.http.client import JSON, Api, problem_of, signed, written
-from tests.http.test_webhook import BODY, EVENT, deliver
+from tests.support.http import JSON, Api, problem_of, signed, written
+from tests.support.webhook import BODY, EVENT, deliver
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def nothing_is_written(database: Database) -> Iterator[None]:
 
 def refused(answer: TestResponse) -> None:
     """Make sure that a delivery was refused as the contract says: a problem document that also has `error`."""
-    told = problem_of(answer, 400, "invalid_signature")
-    assert told["error"] == "Invalid webhook"
+    problem = problem_of(answer, 400, "invalid_signature")
+    assert problem["error"] == "Invalid webhook"
 
 
 @pytest.mark.parametrize("age_s", [301, 302, 86_400, 10**9, -302, -86_400, -(10**9)])
@@ -65,9 +65,9 @@ def test_a_signature_older_or_further_ahead_than_five_minutes_is_refused(api: Ap
 )
 def test_a_missing_or_malformed_signature_is_refused(api: Api, signature: str | None) -> None:
     now, good = str(int(time.time())), signed(BODY, secret="whsec_other").rpartition("=")[2]
-    told = signature.replace("NOW", now).replace("GOOD", good) if signature else signature
+    header = signature.replace("NOW", now).replace("GOOD", good) if signature else signature
 
-    answer = deliver(api, BODY, told)
+    answer = deliver(api, BODY, header)
 
     refused(answer)
 

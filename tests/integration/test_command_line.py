@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,23 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from domain.operations.purchases import attach_payment, settle_payment, start_purchase
+from domain.operations import purchases as purchase_acts
 from domain.operations.stripe_refunds import note_takeback
 from domain.rules.bookkeeping import Standing
-from domain.rules.purchases import PaymentFact, PaymentOutcome, StripeObjects
+from domain.rules.purchases import StripeObjects
 from domain.rules.stripe_refunds import Takeback, TakebackFact, TakebackKind, TakebackState
 from domain.store import Database, invariants, ledger
-from domain.units import EuroCents, UserId
+from domain.units import EuroCents
+from ops import following
 from ops.cli import main
 from settings import Settings
-from tests.conftest import NOW, give, use_of
-from tests.gift_acts import ANNA, BEN, cancel, hold, make_gift, redeem
-from tests.http.client import offer
-from tests.operators import ended_jobs, failed_job, state_of
+from tests.support.credits import give, use_of
+from tests.support.gifts import cancel, make_gift, redeem
+from tests.support.holds import hold
+from tests.support.jobs import ended_jobs, failed_job, state_of
+from tests.support.purchases import offer, payment_fact, start_purchase
+from tests.support.times import NOW
+from tests.support.users import ANNA, BEN
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +52,7 @@ def call(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
 
 
-def told(*arguments: str) -> Any:
+def json_of(*arguments: str) -> Any:
     result = call(*arguments, "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
@@ -57,39 +62,24 @@ def buy(database: Database, user_id: str, *, at: datetime = NOW) -> str:
     """Buy 500 credits for 4.99 €, paid; returns the purchase's id."""
     package_id = offer(database, name=f"For {user_id} {at}")
     with database.begin() as store:
-        started = start_purchase(
-            store,
-            user_id=UserId(user_id),
-            package_id=package_id,
-            redirects=None,
-            key=None,
-            request_id=None,
-            now=at,
+        purchase_id = start_purchase(store, package_id=package_id, user_id=user_id, at=at).purchase_id
+        stripe_objects = StripeObjects(
+            customer_id=f"cus_{user_id}", payment_intent_id=f"pi_{purchase_id}", client_secret="pay-me"
         )
-        made = StripeObjects(
-            customer_id=f"cus_{user_id}", payment_intent_id=f"pi_{started.purchase_id}", client_secret="pay-me"
-        )
-        attach_payment(store, purchase_id=started.purchase_id, payment=made)
-        fact = PaymentFact(
-            purchase_id=started.purchase_id,
-            outcome=PaymentOutcome.SUCCEEDED,
-            payment_intent_id=made.payment_intent_id,
-            amount=499,
-            currency="eur",
-            livemode=False,
-        )
-        settle_payment(store, payment=fact, livemode=False, now=at)
+        purchase_acts.attach_payment(store, purchase_id=purchase_id, payment=stripe_objects)
+        payment = payment_fact(purchase_id, payment_intent_id=stripe_objects.payment_intent_id)
+        purchase_acts.settle_payment(store, payment=payment, livemode=False, now=at)
         store.run(text("UPDATE jobs.jobs SET state = 'done', finished_at = now() WHERE state = 'pending'"))
-    return str(started.purchase_id)
+    return str(purchase_id)
 
 
 def test_jobs_are_listed_and_shown(database: Database) -> None:
     job_id = str(failed_job(database, message="[odd] message"))
     ended_jobs(database, 2)
 
-    assert [one["jobId"] for one in told("jobs", "list", "--state", "failed")] == [job_id]
-    assert len(told("jobs", "list", "--older-than", "30m")) == 2
-    assert told("jobs", "show", job_id)["tries"][0]["worker"] == "here:1"
+    assert [job["jobId"] for job in json_of("jobs", "list", "--state", "failed")] == [job_id]
+    assert len(json_of("jobs", "list", "--older-than", "30m")) == 2
+    assert json_of("jobs", "show", job_id)["tries"][0]["worker"] == "here:1"
     assert "[odd] message" in call("jobs", "list").output
     assert "line 7" in call("jobs", "show", job_id).output
     assert call("jobs", "show", "019aa5d0-0000-7000-8000-000000000000").exit_code == 1
@@ -99,8 +89,8 @@ def test_jobs_are_listed_and_shown(database: Database) -> None:
 def test_a_job_is_retried_and_another_discarded_by_the_login(database: Database) -> None:
     first, second = failed_job(database), failed_job(database)
 
-    told("jobs", "retry", str(first), "--why", "Stripe is back")
-    told("jobs", "discard", str(second), "--why", "Of a test")
+    json_of("jobs", "retry", str(first), "--why", "Stripe is back")
+    json_of("jobs", "discard", str(second), "--why", "Of a test")
 
     assert (state_of(database, first), state_of(database, second)) == ("pending", "discarded")
     assert call("jobs", "discard", str(second), "--why", "Again").exit_code == 1
@@ -112,10 +102,10 @@ def test_a_job_is_retried_and_another_discarded_by_the_login(database: Database)
 def test_retry_all_asks_first_and_a_dry_run_does_nothing(database: Database) -> None:
     failed_job(database)
 
-    assert told("jobs", "retry-all", "--dry-run")["matched"] == 1
+    assert json_of("jobs", "retry-all", "--dry-run")["matched"] == 1
     assert call("jobs", "retry-all").output.count("Retry these 1 jobs?") == 1  # nobody says yes
-    assert told("jobs", "stats")["states"] == [{"kind": "prune", "state": "failed", "count": 1}]
-    assert "runId" in told("jobs", "retry-all", "--yes")
+    assert json_of("jobs", "stats")["states"] == [{"kind": "prune", "state": "failed", "count": 1}]
+    assert "runId" in json_of("jobs", "retry-all", "--yes")
     assert call("jobs", "retry-all", "--state", "done", "--yes").exit_code == 1
 
 
@@ -123,10 +113,10 @@ def test_a_user_is_shown_on_one_screen(database: Database) -> None:
     purchase_id = buy(database, "anna")
     failed_job(database)
 
-    sheet = told("user", "anna")
+    sheet = json_of("user", "anna")
 
     assert sheet["balance"]["balance"] == 500
-    assert [one["id"] for one in sheet["purchases"]] == [purchase_id]
+    assert [purchase["id"] for purchase in sheet["purchases"]] == [purchase_id]
     assert "client_secret" not in sheet["purchases"][0]
     assert len(sheet["jobs"]) == 2
     assert "500 credits" in call("user", "anna").output
@@ -140,7 +130,7 @@ def test_the_books_of_a_period_are_written_as_csv(database: Database, tmp_path: 
         ledger.append(store, use_of("anna", 300, description="=1+1"), now=NOW)
 
     period = ("--from", "2026-11-01", "--to", "2026-12-01", "--directory", str(tmp_path))
-    summary = told("export", *period)
+    summary = json_of("export", *period)
 
     assert summary["opening balance (credits)"] == 500
     assert summary["in: purchase (credits)"] == 500
@@ -175,7 +165,7 @@ def test_a_refund_belongs_to_the_month_in_which_it_happened(database: Database, 
         note_takeback(store, fact=fact, livemode=False, now=refunded_at)
 
     def month(begin: str, end: str) -> tuple[int, int, int]:
-        summary = told("export", "--from", begin, "--to", end, "--directory", str(tmp_path))
+        summary = json_of("export", "--from", begin, "--to", end, "--directory", str(tmp_path))
         names = ("paid in the period", "refunded in the period", "closing deferred revenue")
         paid, refunded, deferred = (summary[f"{name} (cents)"] for name in names)
         return paid, refunded, deferred
@@ -192,7 +182,7 @@ def test_credits_in_gifts_and_on_hold_are_outstanding(database: Database, tmp_pa
     hold(database, 5)
 
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    summary = told("export", "--from", "2026-01-01", "--to", f"{tomorrow:%Y-%m-%d}", "--directory", str(tmp_path))
+    summary = json_of("export", "--from", "2026-01-01", "--to", f"{tomorrow:%Y-%m-%d}", "--directory", str(tmp_path))
 
     parts = ("closing balance", "closing in open gifts", "closing on hold", "closing outstanding")
     assert [summary[f"{part} (credits)"] for part in parts] == [65, 30, 5, 100]
@@ -232,7 +222,7 @@ def test_an_erased_user_leaves_the_books_as_they_were(database: Database) -> Non
         money = "SELECT user_id, seq, amount, balance_after, counterparty FROM credits.transactions ORDER BY 1, 2"
         before = store.run(text(money)).all()
 
-    counts = told("erase", "anna", "--why", "Asked for", "--yes")
+    counts = json_of("erase", "anna", "--why", "Asked for", "--yes")
 
     assert counts == {"transactions": 2, "purchases": 1, "jobs": 2, "gifts": 0}
     with database.single() as store:
@@ -252,7 +242,7 @@ def test_an_erased_user_leaves_the_books_as_they_were(database: Database) -> Non
         assert personal not in everything
     assert others.startswith("Credit purchase")
     assert tuple(act) == ("erase", "anna", "Asked for")
-    assert told("erase", "anna", "--why", "Again", "--yes")["transactions"] == 0
+    assert json_of("erase", "anna", "--why", "Again", "--yes")["transactions"] == 0
 
 
 def test_nobody_is_erased_whose_jobs_still_need_their_payload(database: Database) -> None:
@@ -272,7 +262,7 @@ def test_an_erasure_blanks_gifts_the_user_made_or_took_and_those_meant_for_the_u
 ) -> None:
     for user_id in ("anna", "ben"):
         give(database, user_id, 100)
-    made = make_gift(database, target_email="ben@example.com").gift
+    gift = make_gift(database, target_email="ben@example.com").gift
     ended = make_gift(database, target_email="ben@example.com").gift
     cancel(database, ended)
     taken = make_gift(database, target_email="anna2@example.com", creator_id=BEN).gift
@@ -281,14 +271,14 @@ def test_an_erasure_blanks_gifts_the_user_made_or_took_and_those_meant_for_the_u
     others = make_gift(database, target_email="cleo@example.com", creator_id=BEN).gift
     hold(database, 5)
 
-    counts = told("erase", "anna", "--email", "anna@EXAMPLE.com", "--why", "Asked for", "--yes")
+    counts = json_of("erase", "anna", "--email", "anna@EXAMPLE.com", "--why", "Asked for", "--yes")
 
     assert counts["gifts"] == 5  # each touched row of each of the two reasons
     with database.single() as store:
         rows = store.run(text("SELECT id, creator_name, message, target_email FROM gifts.gift_codes")).all()
         reason = store.run(text("SELECT reason FROM credits.reservations")).scalar_one()
     assert {row.id: tuple(row)[1:] for row in rows} == {
-        made.id: (None, None, "ben@example.com"),
+        gift.id: (None, None, "ben@example.com"),
         ended.id: (None, None, "erased@invalid"),
         taken.id: ("Anna", None, "erased@invalid"),
         meant.id: ("Anna", None, "erased@invalid"),
@@ -344,3 +334,42 @@ def test_check_tells_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert result.exit_code == 1
     assert "MANA_SERVICE_KEY is missing or empty" in result.output
+
+
+@pytest.fixture
+def only_database_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands work without Redis, Stripe and the variables of the other processes."""
+    for name in set(os.environ) - {"DATABASE_URL", "PATH", "HOME", "USER", "COLUMNS"}:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("only_database_url")
+def test_a_refund_needs_the_database_alone_and_says_what_it_waits_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purchase_id = buy(database, "anna")
+    monkeypatch.setattr(following, "PATIENCE_S", 0.0)
+
+    recorded = call("refund", purchase_id, "--no-wait")
+    waited = call("refund", purchase_id)
+
+    job_id = recorded.stdout.strip()
+    assert recorded.exit_code == 0, recorded.output
+    assert state_of(database, UUID(job_id)) == "pending"
+    assert waited.exit_code == 1
+    assert f"Waiting for a worker to do job {job_id}" in waited.stderr
+    assert f"Job {job_id} is recorded but still pending" in waited.output
+    assert waited.output.count(f"mana-credits jobs show {job_id}") == 2
+    assert json_of("jobs", "list", "--kind", "refund")[0]["jobId"] == job_id
+
+
+@pytest.mark.usefixtures("only_database_url")
+def test_reconciling_needs_the_database_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "PATIENCE_S", 0.0)
+
+    result = call("reconcile")
+
+    (job,) = json_of("jobs", "list", "--kind", "reconcile")
+    assert result.exit_code == 1
+    assert f"Job {job['jobId']} is recorded but still pending" in result.output
+    assert state_of(database, UUID(job["jobId"])) == "pending"

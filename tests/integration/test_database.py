@@ -1,7 +1,6 @@
-"""The door to PostgreSQL: what it refuses, and what it says when PostgreSQL cannot serve."""
+"""`domain.store.Database`: what it refuses, and what it says when PostgreSQL cannot serve."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +12,10 @@ from domain.errors import Busy, Unavailable
 from domain.store import Database, UnfitDatabase, balances
 from domain.units import UserId
 from local.postgres import Postgres
-from tests.conftest import at_once, give, sqlalchemy_url
+from tests.support.credits import give
+from tests.support.plain_sql import rows, sqlalchemy_url
+from tests.support.service import eventually
+from tests.support.threads import at_once
 
 
 @contextmanager
@@ -88,7 +90,8 @@ def test_connections_that_the_server_ended_while_they_were_idle_are_made_anew_un
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
 
-    time.sleep(0.5)  # until their ends have arrived
+    others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    eventually(lambda: rows(database_url, others) == [])
     for _ in range(8):
         hold_one(0)
 
@@ -100,11 +103,11 @@ def test_connections_that_cannot_be_made_leave_the_others_alone(database: Databa
     def hold() -> None:
         with database.single():
             inside.set()
-            leave.wait(10)
+            leave.wait(60)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    inside.wait(10)
+    inside.wait(60)
     elsewhere = database_url.replace(f"/{name}", "/postgres")
     as_owner(elsewhere, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     with pytest.raises(Unavailable), database.single():

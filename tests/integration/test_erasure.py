@@ -18,11 +18,16 @@ from domain.rules.jobs import NewJob
 from domain.rules.sync import Interval
 from domain.store import Database, ledger
 from domain.units import Credits
-from tests.conftest import NOW, give, sqlalchemy_url, use_of
-from tests.gift_acts import ANNA, BEN, cancel, hold, make_gift, redeem
-from tests.http.client import offer
-from tests.syncing import do, pending, state, subscribe
-from tests.workshop import worker
+from tests.support.credits import give, use_of
+from tests.support.gifts import cancel, make_gift, redeem
+from tests.support.holds import hold
+from tests.support.jobs import do, pending
+from tests.support.plain_sql import sqlalchemy_url
+from tests.support.purchases import offer
+from tests.support.sync import state, subscribe
+from tests.support.times import NOW
+from tests.support.users import ANNA, BEN
+from tests.support.worker import worker
 
 KEY = ClientKey(route="use", value="anna@example.com", request_hash=b"1")
 

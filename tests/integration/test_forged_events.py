@@ -15,8 +15,8 @@ from domain.rules.purchases import Purchase, PurchaseStatus
 from domain.rules.stripe_events import event_job, mark_of
 from gateways.stripe.client import connect
 from gateways.stripe.reader import StripeReader
-from tests.integration.conftest import House
-from tests.local_stripe.server import API_KEY
+from tests.support.in_process import InProcessService
+from tests.support.local_stripe import API_KEY
 from workers.jobs import run_job
 
 _INSERT = """
@@ -58,50 +58,54 @@ def forge(url: str, event: dict[str, Any], mark: str | None) -> UUID:
 
 
 @pytest.mark.parametrize("mark", [None, "0" * 64, "of another secret", "of another event"])
-def test_a_forged_event_credits_nothing(house: House, service_url: str, mark: str | None) -> None:
-    purchase = house.started()
+def test_a_forged_event_credits_nothing(in_process: InProcessService, service_url: str, mark: str | None) -> None:
+    purchase = in_process.started()
     event = paid(purchase)
     marks = {"of another secret": mark_of(event, "whsec_guessed"), "of another event": mark_of({}, "whsec_1")}
 
-    run_job(forge(service_url, event, marks.get(mark or "", mark)), house.parts)
+    run_job(forge(service_url, event, marks.get(mark or "", mark)), in_process.parts)
 
-    assert house.states(STRIPE_EVENT) == ["failed"]
-    assert (house.balance(), house.purchase(purchase.id).status) == (0, PurchaseStatus.PENDING)
+    assert in_process.states(STRIPE_EVENT) == ["failed"]
+    assert (in_process.balance(), in_process.purchase(purchase.id).status) == (0, PurchaseStatus.PENDING)
 
 
-def test_an_event_that_an_earlier_release_stored_is_read_from_stripe(house: House, service_url: str) -> None:
-    purchase = house.paid()
+def test_an_event_that_an_earlier_release_stored_is_read_from_stripe(
+    in_process: InProcessService, service_url: str
+) -> None:
+    purchase = in_process.paid()
     (event,) = [
-        event.to_dict() for event in house.client.v1.events.list().data if event.type == "payment_intent.succeeded"
+        event.to_dict() for event in in_process.client.v1.events.list().data if event.type == "payment_intent.succeeded"
     ]
 
-    run_job(forge(service_url, event, None), house.parts)
+    run_job(forge(service_url, event, None), in_process.parts)
 
-    assert house.states(STRIPE_EVENT) == ["done"]
-    assert house.balance() == purchase.credits
+    assert in_process.states(STRIPE_EVENT) == ["done"]
+    assert in_process.balance() == purchase.credits
 
 
-def test_what_stripe_says_of_an_event_counts_and_not_what_the_row_says(house: House, service_url: str) -> None:
-    cheap = house.paid()
-    other = house.started()
+def test_what_stripe_says_of_an_event_counts_and_not_what_the_row_says(
+    in_process: InProcessService, service_url: str
+) -> None:
+    cheap = in_process.paid()
+    other = in_process.started()
     (event,) = [
-        event.to_dict() for event in house.client.v1.events.list().data if event.type == "payment_intent.succeeded"
+        event.to_dict() for event in in_process.client.v1.events.list().data if event.type == "payment_intent.succeeded"
     ]
 
-    run_job(forge(service_url, paid(other, event["id"]), None), house.parts)
+    run_job(forge(service_url, paid(other, event["id"]), None), in_process.parts)
 
-    assert house.purchase(cheap.id).status is PurchaseStatus.COMPLETED
-    assert house.purchase(other.id).status is PurchaseStatus.PENDING
-    assert house.balance() == cheap.credits
+    assert in_process.purchase(cheap.id).status is PurchaseStatus.COMPLETED
+    assert in_process.purchase(other.id).status is PurchaseStatus.PENDING
+    assert in_process.balance() == cheap.credits
 
 
-def test_an_event_with_our_mark_needs_no_call_of_stripe(house: House) -> None:
-    purchase = house.started()
+def test_an_event_with_our_mark_needs_no_call_of_stripe(in_process: InProcessService) -> None:
+    purchase = in_process.started()
     away = StripeReader(connect(API_KEY, api_base="http://127.0.0.1:1", timeout_s=0.5))
-    with house.database.begin() as store:
+    with in_process.database.begin() as store:
         job = jobs.record(store, event_job(paid(purchase), secret="whsec_1")).job
 
-    run_job(job.id, replace(house.parts, stripe_reader=away))
+    run_job(job.id, replace(in_process.parts, stripe_reader=away))
 
-    assert house.states(STRIPE_EVENT) == ["done"]
-    assert house.balance() == purchase.credits
+    assert in_process.states(STRIPE_EVENT) == ["done"]
+    assert in_process.balance() == purchase.credits

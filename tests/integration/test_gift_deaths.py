@@ -9,20 +9,27 @@ import pytest
 
 from domain.operations import gifts
 from domain.operations.jobs import record
+from domain.rules.gifts import Gift
 from domain.rules.job_kinds import ROLL_UP_USAGE
-from domain.rules.jobs import JobState, NewJob, NoPayload
+from domain.rules.jobs import Job, JobState, NewJob, NoPayload, stored_result
 from domain.store import Database
-from tests.conftest import ROOT, give, sqlalchemy_url
-from tests.gift_acts import BEN, balance, commit, hold, make_gift, now, redeem, work, work_on
+from tests.support.credits import balance, give
+from tests.support.gifts import make_gift, redeem
+from tests.support.holds import commit, hold
+from tests.support.jobs import work, work_on
+from tests.support.paths import ROOT
+from tests.support.plain_sql import sqlalchemy_url
+from tests.support.times import now
+from tests.support.users import BEN
 
 DYING = """
 import os, sys
 from uuid import UUID
 from domain.store import Database
-from tests.workshop import worker
+from tests.support.worker import worker
 from workers.jobs import run_job
 import workers.handlers  # noqa: F401 - registers the handlers
-from tests import gift_acts
+from tests.support import gifts, holds
 
 url, patched, calls, act, subject = sys.argv[1:]
 module, _, name = patched.rpartition(".")
@@ -41,9 +48,9 @@ match act:
     case "job":
         run_job(UUID(subject), worker(database))
     case "commit":
-        gift_acts.commit(database, UUID(subject))
+        holds.commit(database, UUID(subject))
     case "create":
-        gift_acts.make_gift(database, size=int(subject))
+        gifts.make_gift(database, size=int(subject))
 """
 
 
@@ -53,6 +60,13 @@ def die_in(database_url: str, act: str, subject: object, *, at: str, after: int 
     arguments = [sys.executable, "-c", DYING, url, at, str(after), act, str(subject)]
     done = subprocess.run(arguments, cwd=Path(ROOT), check=False, capture_output=True, timeout=60)
     assert done.returncode == 9, done.stderr
+
+
+def redeem_later(database: Database, gift: Gift) -> Job:
+    with database.begin() as store:
+        return gifts.redeem_later(
+            store, typed=gift.code, user_id=BEN, email=None, source_app_id=None, key=None, request_id=None
+        ).job
 
 
 def end_leases(database_url: str) -> None:
@@ -75,10 +89,7 @@ def test_a_worker_killed_while_it_redeems_leaves_nothing_and_the_next_one_redeem
 ) -> None:
     give(database, "anna", 100)
     gift = make_gift(database).gift
-    with database.begin() as store:
-        job = gifts.redeem_later(
-            store, typed=gift.code, user_id=BEN, email=None, source_app_id=None, key=None, request_id=None
-        ).job
+    job = redeem_later(database, gift)
 
     die_in(database_url, "job", job.id, at=step)
 
@@ -143,14 +154,11 @@ def test_a_count_killed_after_it_counted_counts_nothing_twice(database: Database
 def test_a_gift_redeemed_before_its_job_was_killed_is_not_redeemed_again(database: Database, database_url: str) -> None:
     give(database, "anna", 100)
     gift = make_gift(database).gift
-    with database.begin() as store:
-        job = gifts.redeem_later(
-            store, typed=gift.code, user_id=BEN, email=None, source_app_id=None, key=None, request_id=None
-        ).job
+    job = redeem_later(database, gift)
     first = redeem(database, gift)
 
     die_in(database_url, "job", job.id, at="domain.store.job_execution.end")
     end_leases(database_url)
 
-    assert work(database, job.id).result == first
+    assert work(database, job.id).result == stored_result(first)
     assert balance(database, BEN) == (10, 10, 0)

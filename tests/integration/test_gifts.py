@@ -22,21 +22,11 @@ from domain.rules.job_kinds import EXPIRE_GIFTS
 from domain.rules.jobs import JobState, stored_result
 from domain.store import Database, ledger
 from domain.store import gifts as gift_rows
-from tests.conftest import give
-from tests.gift_acts import (
-    ANNA,
-    BEN,
-    CARL,
-    TARGET,
-    balance,
-    cancel,
-    client_key,
-    gift_of,
-    make_gift,
-    now,
-    redeem,
-    work_on,
-)
+from tests.support.credits import balance, give
+from tests.support.gifts import TARGET, cancel, client_key, gift_of, make_gift, redeem
+from tests.support.jobs import work_on
+from tests.support.times import now
+from tests.support.users import ANNA, BEN, CARL
 
 
 def test_a_gift_takes_credits_from_its_creator_and_gives_them_to_who_redeems_it(database: Database) -> None:
@@ -195,8 +185,8 @@ def test_an_act_that_dies_between_its_steps_leaves_nothing(database: Database, m
 
 def test_lists_are_newest_first_and_go_on_behind_a_position(database: Database) -> None:
     give(database, "anna", 100)
-    made = [make_gift(database, at=now() - timedelta(minutes=5 - n)).gift for n in range(3)]
-    for gift in made:
+    gifts_made = [make_gift(database, at=now() - timedelta(minutes=5 - n)).gift for n in range(3)]
+    for gift in gifts_made:
         redeem(database, gift)
 
     with database.single() as store:
@@ -205,8 +195,8 @@ def test_lists_are_newest_first_and_go_on_behind_a_position(database: Database) 
         received = gift_rows.redeemed_by(store, BEN, limit=10)
         others = gift_rows.created_by(store, BEN, limit=10)
 
-    assert [gift.id for gift in [*first, *rest]] == [gift.id for gift in reversed(made)]
-    assert [one.gift.id for one in received] == [gift.id for gift in reversed(made)]
+    assert [gift.id for gift in [*first, *rest]] == [gift.id for gift in reversed(gifts_made)]
+    assert [redeemed.gift.id for redeemed in received] == [gift.id for gift in reversed(gifts_made)]
     assert others == []
 
 
@@ -222,8 +212,8 @@ def test_the_ledger_says_nothing_of_codes_names_and_addresses(database: Database
             *ledger.history(store, BEN, limit=10),
         ]
 
-    told = [f"{one.description} {one.metadata} {one.counterparty}" for one in history]
-    assert not [text for text in told if gift.code in text or "Anna" in text or "@" in text]
+    texts = [f"{transaction.description} {transaction.metadata} {transaction.counterparty}" for transaction in history]
+    assert not [text for text in texts if gift.code in text or "Anna" in text or "@" in text]
 
 
 def test_the_database_lets_a_gift_move_forward_only(database: Database, database_url: str) -> None:

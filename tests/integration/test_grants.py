@@ -7,7 +7,9 @@ from domain.operations.grants import grant
 from domain.rules.ledger import Appended
 from domain.store import Database
 from domain.units import Credits, UserId
-from tests.gift_acts import ANNA, BEN, balance, now
+from tests.support.credits import balance
+from tests.support.times import now
+from tests.support.users import ANNA, BEN
 
 
 def granted(database: Database, amount: int = 25, *, user_id: UserId = ANNA, reference: str = "welcome") -> Appended:

@@ -12,8 +12,11 @@ from domain.rules.idempotency import ClientKey, fingerprint
 from domain.rules.job_kinds import EXPIRE_HOLDS
 from domain.rules.ledger import Appended, Movement, TransactionType
 from domain.store import Database, ledger
-from tests.conftest import NOW, give
-from tests.gift_acts import ANNA, balance, commit, hold, now, work_on
+from tests.support.credits import balance, give
+from tests.support.holds import commit, hold
+from tests.support.jobs import work_on
+from tests.support.times import NOW, now
+from tests.support.users import ANNA
 
 
 def key(value: str, request: str = "one", route: str = "internal/commit") -> ClientKey:
@@ -57,7 +60,11 @@ def test_the_rest_of_a_partial_commit_returns(database: Database) -> None:
     assert balance(database) == (88, 100, 12)
     with database.single() as store:
         history = ledger.history(store, ANNA, limit=3)
-    assert [(one.type.value, one.amount) for one in history] == [("usage", -12), ("release", 30), ("hold", -30)]
+    assert [(transaction.type.value, transaction.amount) for transaction in history] == [
+        ("usage", -12),
+        ("release", 30),
+        ("hold", -30),
+    ]
 
 
 def test_more_than_was_held_cannot_be_committed(database: Database) -> None:
@@ -119,11 +126,11 @@ def test_repeated_keys_bring_the_first_answers(database: Database) -> None:
 
 def test_a_key_with_another_request_is_refused(database: Database) -> None:
     give(database, "anna", 100)
-    one, other = hold(database, 30), hold(database, 30)
-    commit(database, one, key=key("k", str(one)))
+    first, second = hold(database, 30), hold(database, 30)
+    commit(database, first, key=key("k", str(first)))
 
     with pytest.raises(KeyReused):
-        commit(database, other, key=key("k", str(other)))
+        commit(database, second, key=key("k", str(second)))
 
     assert balance(database) == (40, 100, 30)
 

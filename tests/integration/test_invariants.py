@@ -5,7 +5,8 @@ import pytest
 
 from domain.store import Database
 from domain.store.invariants import INVARIANTS, check
-from tests.conftest import give, sqlalchemy_url
+from tests.support.credits import give
+from tests.support.plain_sql import sqlalchemy_url
 
 _BREAK = {
     "balance_is_sum": "UPDATE credits.balances SET balance = balance + 1",

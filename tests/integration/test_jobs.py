@@ -1,6 +1,6 @@
 """Jobs: recorded once, started by one, ended in one commit with their effect."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ from sqlalchemy import text
 from domain.errors import InsufficientCredits, JobStateRefused, KeyReused, NotFound
 from domain.ids import new_id
 from domain.operations import jobs
+from domain.operations.job_repair import retry_job
 from domain.rules.job_kinds import ACTIVATE, CHARGE_RECURRING, EXPIRE_GIFTS, PRUNE, RESUME, STRIPE_EVENT, STRIPE_OBJECT
 from domain.rules.job_payloads import ActivateSync, Expired, ResumeSync, StripeEvent, StripeObject
 from domain.rules.job_search import JobFilter
@@ -19,8 +20,9 @@ from domain.rules.sync import Interval
 from domain.store import Database, Store, balances, job_search
 from domain.store import jobs as job_rows
 from domain.units import UserId
-from tests.conftest import NOW
-from tests.workshop import worker
+from tests.support.jobs import started
+from tests.support.times import NOW
+from tests.support.worker import worker
 from workers.jobs import run_job
 
 NOTHING: Final = NoPayload()
@@ -31,13 +33,6 @@ def recorded(
 ) -> Job:
     with database.begin() as store:
         return jobs.record(store, NewJob(kind=kind, key=key, concerns=UserId("anna"), payload=payload, **facts)).job
-
-
-def started(database: Database, job: Job) -> Job:
-    with database.begin() as store:
-        found = jobs.start(store, job.id, token=new_id())
-    assert found is not None
-    return found
 
 
 def now(database: Database, job: Job) -> Job:
@@ -132,7 +127,7 @@ def test_a_refusal_ends_a_job_rejected_with_its_facts(database: Database) -> Non
     }
 
 
-def test_a_failed_try_is_written_down_and_rests_before_the_next(database: Database) -> None:
+def test_a_failed_attempt_is_recorded_and_the_job_rests_before_the_next(database: Database) -> None:
     job = started(database, recorded(database))
 
     with database.begin() as store:
@@ -140,8 +135,8 @@ def test_a_failed_try_is_written_down_and_rests_before_the_next(database: Databa
 
     with database.begin() as store:
         assert jobs.start(store, job.id, token=new_id()) is None
-        tries = store.run(text("SELECT error_class, message, worker FROM jobs.attempts")).all()
-    assert tries == [("TimeoutError", "slow", "here:1")]
+        attempts = store.run(text("SELECT error_class, message, worker FROM jobs.attempts")).all()
+    assert attempts == [("TimeoutError", "slow", "here:1")]
     assert (now(database, job).state, now(database, job).attempts) == (JobState.PENDING, 1)
 
 
@@ -208,7 +203,7 @@ def test_a_done_job_never_runs_again(database: Database, database_url: str) -> N
         jobs.finish(store, job, end_well)
 
     with pytest.raises(JobStateRefused), database.begin() as store:
-        jobs.retry(store, job.id)
+        retry_job(store, job.id, who="ops", why="", now=datetime.now(UTC))
     with psycopg.connect(database_url) as connection, pytest.raises(psycopg.errors.IntegrityError):
         connection.execute("UPDATE jobs.jobs SET state = 'pending', finished_at = NULL")
 
@@ -303,10 +298,10 @@ def test_a_job_stored_under_an_earlier_name_of_its_kind_is_found_and_done(databa
     run_sql(database, "UPDATE jobs.jobs SET kind = 'charge_recurring'")
 
     with database.read() as reader:
-        found = job_search.find(reader, JobFilter(kind=CHARGE_RECURRING.name), limit=10)
+        matches = job_search.find(reader, JobFilter(kind=CHARGE_RECURRING.name), limit=10)
     run_job(job.id, worker(database))
 
-    assert [match.job.id for match in found] == [job.id]
+    assert [match.job.id for match in matches] == [job.id]
     done = now(database, job)
     assert (done.kind, done.state) == (CHARGE_RECURRING, JobState.DONE)
     assert CHARGE_RECURRING.read_result(done).total == 0

@@ -11,7 +11,7 @@ import pytest
 from domain.rules.ledger import TransactionType
 from local.logins import SERVICE
 from local.postgres import Postgres
-from tests.conftest import NOW
+from tests.support.times import NOW
 
 _APPEND = "SELECT outcome FROM credits.append(%s, 'anna', %s, %s, 'chat', %s, 'x', NULL, %s, NULL, NULL, %s)"
 ID = "01a1fd0e-ce2f-7520-b805-e91b2f449311"

@@ -1,7 +1,7 @@
 """Purchases: what facts from Stripe make of them, in any order and any number."""
 
 from itertools import permutations
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -14,26 +14,16 @@ from domain.rules.purchases import PaymentFact, PaymentOutcome, PurchaseStatus
 from domain.store import Database, balances
 from domain.store import packages as package_rows
 from domain.store import purchases as purchase_rows
-from domain.units import Credits, EuroCents, UserId
-from tests.conftest import NOW
+from tests.support.purchases import offer, payment_fact, settle
+from tests.support.times import NOW
+from tests.support.users import ANNA
 
-ANNA = UserId("anna")
+PRICE: Final = 450
 
 
 @pytest.fixture
 def package_id(database: Database) -> UUID:
-    with database.begin() as store:
-        package = package_rows.add(
-            store,
-            name="Medium",
-            credit_count=Credits(500),
-            price=EuroCents(450),
-            description="",
-            sort_order=1,
-            now=NOW,
-        )
-    assert package is not None
-    return package.id
+    return offer(database, name="Medium", price=PRICE)
 
 
 def start(database: Database, package_id: UUID, key: ClientKey | None = None) -> purchases.PurchaseStarted:
@@ -43,14 +33,8 @@ def start(database: Database, package_id: UUID, key: ClientKey | None = None) ->
         )
 
 
-def fact(purchase_id: UUID, outcome: PaymentOutcome, **changed: Any) -> PaymentFact:
-    told = {"payment_intent_id": "pi_1", "amount": 450, "currency": "eur", "livemode": False, **changed}
-    return PaymentFact(purchase_id=purchase_id, outcome=outcome, **told)
-
-
-def settle(database: Database, payment: PaymentFact) -> Any:
-    with database.begin() as store:
-        return purchases.settle_payment(store, payment=payment, livemode=False, now=NOW)
+def payment(purchase_id: UUID, outcome: PaymentOutcome = PaymentOutcome.SUCCEEDED, **changed: Any) -> PaymentFact:
+    return payment_fact(purchase_id, outcome, **{"amount": PRICE, **changed})
 
 
 def state(database: Database, purchase_id: UUID) -> tuple[PurchaseStatus, int]:
@@ -97,7 +81,7 @@ def test_facts_in_any_order_and_number_lead_to_one_end(
     purchase_id = start(database, package_id).purchase_id
 
     for outcome in order * 3:
-        settle(database, fact(purchase_id, outcome))
+        settle(database, payment(purchase_id, outcome))
 
     assert state(database, purchase_id) == (PurchaseStatus.COMPLETED, 500)
 
@@ -108,10 +92,10 @@ def test_a_purchase_paid_after_it_failed_or_was_cancelled_completes(database: Da
         (PaymentOutcome.CANCELLED, PurchaseStatus.CANCELLED),
     ]:
         purchase_id = start(database, package_id).purchase_id
-        settle(database, fact(purchase_id, outcome, payment_intent_id=str(outcome)))
+        settle(database, payment(purchase_id, outcome, payment_intent_id=str(outcome)))
         assert state(database, purchase_id)[0] is status
 
-        settle(database, fact(purchase_id, PaymentOutcome.SUCCEEDED, payment_intent_id=str(outcome)))
+        settle(database, payment(purchase_id, PaymentOutcome.SUCCEEDED, payment_intent_id=str(outcome)))
 
         assert state(database, purchase_id)[0] is PurchaseStatus.COMPLETED
 
@@ -123,19 +107,19 @@ def test_a_payment_that_does_not_match_is_parked_and_credits_nothing(
     purchase_id = start(database, package_id).purchase_id
 
     with pytest.raises(Parked):
-        settle(database, fact(purchase_id, PaymentOutcome.SUCCEEDED, **changed))
+        settle(database, payment(purchase_id, PaymentOutcome.SUCCEEDED, **changed))
 
     assert state(database, purchase_id) == (PurchaseStatus.PENDING, 0)
 
 
 def test_a_second_payment_intent_for_one_purchase_is_parked(database: Database, package_id: UUID) -> None:
     purchase_id = start(database, package_id).purchase_id
-    settle(database, fact(purchase_id, PaymentOutcome.SUCCEEDED))
+    settle(database, payment(purchase_id))
 
     with pytest.raises(Parked):
-        settle(database, fact(purchase_id, PaymentOutcome.SUCCEEDED, payment_intent_id="pi_2"))
+        settle(database, payment(purchase_id, PaymentOutcome.SUCCEEDED, payment_intent_id="pi_2"))
 
 
 def test_a_payment_of_an_unknown_purchase_is_parked(database: Database) -> None:
     with pytest.raises(Parked):
-        settle(database, fact(UUID(int=1), PaymentOutcome.SUCCEEDED))
+        settle(database, payment(UUID(int=1)))

@@ -17,8 +17,11 @@ from domain.rules.job_payloads import GiftRedeemed, RedeemGift
 from domain.rules.jobs import Job, JobState, Recorded
 from domain.store import Database
 from domain.units import UserId
-from tests.conftest import give
-from tests.gift_acts import ANNA, BEN, TARGET, balance, cancel, client_key, gift_of, make_gift, now, redeem, work
+from tests.support.credits import balance, give
+from tests.support.gifts import TARGET, cancel, client_key, gift_of, make_gift, redeem
+from tests.support.jobs import work
+from tests.support.times import now
+from tests.support.users import ANNA, BEN
 
 
 def redeem_later(
@@ -60,11 +63,11 @@ def test_redeeming_is_a_job_that_repeats_join(database: Database) -> None:
 
 def test_a_clients_key_stands_for_one_gift(database: Database) -> None:
     give(database, "anna", 100)
-    one, other = make_gift(database).gift, make_gift(database).gift
-    redeem_later(database, one.code, with_key=client_key("k", one.code))
+    first, second = make_gift(database).gift, make_gift(database).gift
+    redeem_later(database, first.code, with_key=client_key("k", first.code))
 
     with pytest.raises(KeyReused):
-        redeem_later(database, other.code, with_key=client_key("k", other.code))
+        redeem_later(database, second.code, with_key=client_key("k", second.code))
 
 
 def test_a_gift_that_is_gone_when_the_job_runs_ends_it_rejected(database: Database) -> None:

@@ -9,13 +9,16 @@ from domain.operations import sync
 from domain.store import Database
 from domain.store.renewals import DUE_PAGE
 from domain.units import UserId
-from tests.conftest import NOW, give
-from tests.syncing import Letterbox, charges, do, pending, renew_due, rows, state, subscribe
-from tests.workshop import worker
+from tests.support.credits import give
+from tests.support.jobs import do, pending
+from tests.support.plain_sql import rows
+from tests.support.sync import charges, renew_due, state, subscribe
+from tests.support.times import NOW
+from tests.support.worker import Letterbox, worker
 from workers.schedule import record_renewals, watch_sync
 
 
-def test_a_wave_charges_pauses_and_leaves_alone_each_user_by_himself(database: Database, database_url: str) -> None:
+def test_a_wave_charges_pauses_or_leaves_alone_each_user_separately(database: Database, database_url: str) -> None:
     rich, poor, later = [f"r{n}" for n in range(60)], [f"p{n}" for n in range(10)], [f"l{n}" for n in range(10)]
     for user_id in rich:
         give(database, user_id, 40)
@@ -45,11 +48,11 @@ def test_after_three_months_away_one_period_is_charged_and_the_date_is_in_the_fu
     renew_due(database, database_url)
 
     assert charges(database_url) == {"anna": 1}
-    found = rows(
+    paused = rows(
         database_url,
         "SELECT next_charge_at > now(), next_charge_at < now() + interval '32 days' FROM credits.sync_subscriptions",
     )
-    assert found == [(True, True)]
+    assert paused == [(True, True)]
 
 
 def test_a_subscription_that_is_moved_back_in_time_is_charged_once_each_time(
@@ -115,7 +118,7 @@ def test_a_renewal_that_failed_for_good_hides_nobody_else(
     assert charges(database_url) == dict.fromkeys(fine, 1)
 
 
-def test_one_users_trouble_in_a_batch_is_his_alone(database: Database, database_url: str) -> None:
+def test_a_renewal_that_fails_in_a_batch_does_not_affect_the_others(database: Database, database_url: str) -> None:
     users = [f"u{n}" for n in range(20)]
     for user_id in users:
         give(database, user_id, 30)
@@ -245,8 +248,8 @@ def test_a_million_idle_subscriptions_are_not_looked_at(database: Database, data
             " SELECT 'u' || n, true, now(), now() + interval '20 days' FROM generate_series(1, 20000) n"
         )
         connection.execute("VACUUM ANALYZE credits.sync_subscriptions")
-        asked = {"now": datetime.now(UTC), "due_at": "-infinity", "user_id": "", "most": 1_000}
-        plan = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {DUE_PAGE}", asked).fetchone()
+        values = {"now": datetime.now(UTC), "due_at": "-infinity", "user_id": "", "most": 1_000}
+        plan = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {DUE_PAGE}", values).fetchone()
 
     assert plan is not None
     assert plan[0][0]["Plan"]["Shared Hit Blocks"] + plan[0][0]["Plan"]["Shared Read Blocks"] <= 4

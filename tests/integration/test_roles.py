@@ -13,7 +13,9 @@ from sqlalchemy import text
 
 from domain.store import Database, UnfitDatabase
 from local.postgres import Postgres
-from tests.conftest import ROOT, give, sqlalchemy_url
+from tests.support.credits import give
+from tests.support.paths import ROOT
+from tests.support.plain_sql import sqlalchemy_url
 
 DEBIANS: Final = Path("/usr/lib/postgresql/15/bin")
 ONE, SERVICE, OWNER = "mana_credits", "mana_credits_web", "mana_credits_migrations"

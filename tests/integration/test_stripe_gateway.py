@@ -1,5 +1,6 @@
 """Stripe's moods: whatever it answers, at most one customer per user and one payment per purchase."""
 
+import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,19 +11,22 @@ import pytest
 from domain.rules.purchases import Purchase, Redirects
 from domain.units import UserId
 from gateways.errors import FinalError, RetryableError
-from tests.conftest import at_once
-from tests.integration.conftest import ANNA, TIMEOUT_S, House
+from gateways.stripe.client import TIMEOUT_S
+from tests.support.in_process import STRIPE_TIMEOUT_S, InProcessService
+from tests.support.threads import at_once
+from tests.support.users import ANNA
+from tests.support.worker import worker
 
 T = TypeVar("T")
 
 FAULTS = ("500_before", "500_stored", "500_after", "429", "409", "die_after", "hang")
 URLS = Redirects(success_url="https://app.example/done", cancel_url="https://app.example/back")
-TRIES_MAX = 20
+ATTEMPTS_MAX = 20
 
 
 def insist(act: Callable[[], T]) -> T:
     """Try again as jobs do, without their pauses."""
-    for _ in range(TRIES_MAX):
+    for _ in range(ATTEMPTS_MAX):
         try:
             return act()
         except RetryableError:
@@ -30,151 +34,159 @@ def insist(act: Callable[[], T]) -> T:
     pytest.fail("Stripe never became good")
 
 
-def misbehave(house: House, fault: str, path: str, times: int = 1) -> None:
-    seconds = 3 * TIMEOUT_S if fault == "hang" else 0
-    house.local.control("POST", "/misbehaviours", fault=fault, method="POST", path=path, times=times, seconds=seconds)
+def misbehave(in_process: InProcessService, fault: str, path: str, times: int = 1) -> None:
+    seconds = 3 * STRIPE_TIMEOUT_S if fault == "hang" else 0
+    in_process.local.control(
+        "POST", "/misbehaviours", fault=fault, method="POST", path=path, times=times, seconds=seconds
+    )
 
 
-def made(house: House, kind: str) -> int:
-    return len(house.local.control("GET", f"/objects/{kind}"))
+def count(in_process: InProcessService, kind: str) -> int:
+    return len(in_process.local.control("GET", f"/objects/{kind}"))
 
 
-def a_day_later(house: House) -> None:
-    house.sql("UPDATE credits.stripe_requests SET first_at = first_at - :day", day=timedelta(days=1))
-    house.local.control("POST", "/idempotency/forget")
-
-
-@pytest.fixture
-def purchase(house: House) -> Purchase:
-    return house.purchase(house.start())
+def a_day_later(in_process: InProcessService) -> None:
+    in_process.sql("UPDATE credits.stripe_requests SET first_at = first_at - :day", day=timedelta(days=1))
+    in_process.local.control("POST", "/idempotency/forget")
 
 
 @pytest.fixture
-def session_purchase(house: House) -> Purchase:
-    return house.purchase(house.start(redirects=URLS))
+def purchase(in_process: InProcessService) -> Purchase:
+    return in_process.purchase(in_process.start())
+
+
+@pytest.fixture
+def session_purchase(in_process: InProcessService) -> Purchase:
+    return in_process.purchase(in_process.start(redirects=URLS))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("times", [1, 3])
-def test_one_customer_per_user(house: House, fault: str, times: int) -> None:
-    misbehave(house, fault, "/v1/customers", times)
+def test_one_customer_per_user(in_process: InProcessService, fault: str, times: int) -> None:
+    misbehave(in_process, fault, "/v1/customers", times)
 
-    first = insist(lambda: house.parts.stripe.ensure_customer(ANNA))
+    first = insist(lambda: in_process.parts.stripe.ensure_customer(ANNA))
 
-    assert insist(lambda: house.parts.stripe.ensure_customer(ANNA)) == first
-    assert made(house, "customer") == 1
+    assert insist(lambda: in_process.parts.stripe.ensure_customer(ANNA)) == first
+    assert count(in_process, "customer") == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("times", [1, 3])
-def test_one_payment_intent_per_purchase(house: House, purchase: Purchase, fault: str, times: int) -> None:
-    customer = house.parts.stripe.ensure_customer(ANNA)
-    misbehave(house, fault, "/v1/payment_intents", times)
+def test_one_payment_intent_per_purchase(
+    in_process: InProcessService, purchase: Purchase, fault: str, times: int
+) -> None:
+    customer = in_process.parts.stripe.ensure_customer(ANNA)
+    misbehave(in_process, fault, "/v1/payment_intents", times)
 
-    first = insist(lambda: house.parts.stripe.ensure_payment(purchase, customer))
+    first = insist(lambda: in_process.parts.stripe.ensure_payment(purchase, customer))
 
-    assert insist(lambda: house.parts.stripe.ensure_payment(purchase, customer)) == first
-    assert made(house, "payment_intent") == 1
+    assert insist(lambda: in_process.parts.stripe.ensure_payment(purchase, customer)) == first
+    assert count(in_process, "payment_intent") == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_one_session_per_purchase(house: House, session_purchase: Purchase, fault: str) -> None:
-    customer = house.parts.stripe.ensure_customer(ANNA)
-    misbehave(house, fault, "/v1/checkout/sessions")
+def test_one_session_per_purchase(in_process: InProcessService, session_purchase: Purchase, fault: str) -> None:
+    customer = in_process.parts.stripe.ensure_customer(ANNA)
+    misbehave(in_process, fault, "/v1/checkout/sessions")
 
-    first = insist(lambda: house.parts.stripe.ensure_payment(session_purchase, customer))
+    first = insist(lambda: in_process.parts.stripe.ensure_payment(session_purchase, customer))
 
     assert first.checkout_session_id is not None
-    assert made(house, "checkout.session") == 1
+    assert count(in_process, "checkout.session") == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_one_refund_per_request(house: House, fault: str) -> None:
-    paid = house.paid()
-    misbehave(house, fault, "/v1/refunds")
+def test_one_refund_per_request(in_process: InProcessService, fault: str) -> None:
+    paid = in_process.paid()
+    misbehave(in_process, fault, "/v1/refunds")
 
     def refund() -> str:
-        return house.parts.stripe.ensure_refund(
+        return in_process.parts.stripe.ensure_refund(
             paid, amount=paid.price_euro_cents, reason="duplicate", asked_before=paid.refunded_euro_cents
         )
 
     assert insist(refund) == insist(refund)
-    assert made(house, "refund") == 1
+    assert count(in_process, "refund") == 1
 
 
 @pytest.mark.parametrize("fault", ["die_after", "500_after"])
-def test_what_was_made_is_found_when_its_key_is_forgotten(house: House, purchase: Purchase, fault: str) -> None:
-    customer = house.parts.stripe.ensure_customer(ANNA)
-    misbehave(house, fault, "/v1/payment_intents")
+def test_what_was_made_is_found_when_its_key_is_forgotten(
+    in_process: InProcessService, purchase: Purchase, fault: str
+) -> None:
+    customer = in_process.parts.stripe.ensure_customer(ANNA)
+    misbehave(in_process, fault, "/v1/payment_intents")
     with pytest.raises(RetryableError):
-        house.parts.stripe.ensure_payment(purchase, customer)
+        in_process.parts.stripe.ensure_payment(purchase, customer)
 
-    a_day_later(house)
+    a_day_later(in_process)
 
-    insist(lambda: house.parts.stripe.ensure_payment(purchase, customer))
-    assert made(house, "payment_intent") == 1
+    insist(lambda: in_process.parts.stripe.ensure_payment(purchase, customer))
+    assert count(in_process, "payment_intent") == 1
 
 
-def test_a_customer_is_found_when_its_key_is_forgotten(house: House) -> None:
-    first = house.parts.stripe.ensure_customer(ANNA)
+def test_a_customer_is_found_when_its_key_is_forgotten(in_process: InProcessService) -> None:
+    first = in_process.parts.stripe.ensure_customer(ANNA)
 
-    a_day_later(house)
+    a_day_later(in_process)
 
-    assert house.parts.stripe.ensure_customer(ANNA) == first
-    assert made(house, "customer") == 1
+    assert in_process.parts.stripe.ensure_customer(ANNA) == first
+    assert count(in_process, "customer") == 1
 
 
 @pytest.mark.parametrize("fault", [None, *FAULTS])
-def test_eight_workers_at_once_make_one_of_each(house: House, purchase: Purchase, fault: str | None) -> None:
+def test_eight_workers_at_once_make_one_of_each(
+    in_process: InProcessService, purchase: Purchase, fault: str | None
+) -> None:
     if fault:
-        misbehave(house, fault, "/v1/customers", 2)
-        misbehave(house, fault, "/v1/payment_intents", 2)
+        misbehave(in_process, fault, "/v1/customers", 2)
+        misbehave(in_process, fault, "/v1/payment_intents", 2)
 
     def act(_number: int) -> str | None:
-        customer = insist(lambda: house.parts.stripe.ensure_customer(ANNA))
-        return insist(lambda: house.parts.stripe.ensure_payment(purchase, customer)).payment_intent_id
+        customer = insist(lambda: in_process.parts.stripe.ensure_customer(ANNA))
+        return insist(lambda: in_process.parts.stripe.ensure_payment(purchase, customer)).payment_intent_id
 
     assert len(set(at_once(8, act))) == 1
-    assert (made(house, "customer"), made(house, "payment_intent")) == (1, 1)
+    assert (count(in_process, "customer"), count(in_process, "payment_intent")) == (1, 1)
 
 
-def test_a_call_that_hangs_is_given_up_after_the_time_out(house: House) -> None:
-    misbehave(house, "hang", "/v1/customers")
-    began = time.monotonic()
+def test_a_call_that_hangs_is_given_up_after_the_time_out(in_process: InProcessService) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        parts = worker(in_process.database, stripe_url=url, stripe_timeout_s=STRIPE_TIMEOUT_S)
+        began = time.monotonic()
+        with pytest.raises(RetryableError):
+            parts.stripe.ensure_customer(ANNA)
 
-    with pytest.raises(RetryableError):
-        house.parts.stripe.ensure_customer(ANNA)
-
-    assert time.monotonic() - began < 2.5 * TIMEOUT_S
-    time.sleep(3 * TIMEOUT_S)  # leave the next test a Stripe that is idle
+    assert time.monotonic() - began < TIMEOUT_S  # that of production, were ours not used
 
 
-def test_what_stripe_will_never_accept_is_final(house: House, purchase: Purchase) -> None:
+def test_what_stripe_will_never_accept_is_final(in_process: InProcessService, purchase: Purchase) -> None:
     with pytest.raises(FinalError, match="No such customer"):
-        house.parts.stripe.ensure_payment(purchase, "cus_unknown")
+        in_process.parts.stripe.ensure_payment(purchase, "cus_unknown")
 
 
-def test_a_refusal_that_stripe_keeps_is_not_repeated_when_its_cause_is_gone(house: House) -> None:
-    paid = house.paid()
-    dispute = house.local.control("POST", f"/payment_intents/{paid.stripe_payment_intent_id}/dispute")
+def test_a_refusal_that_stripe_keeps_is_not_repeated_when_its_cause_is_gone(in_process: InProcessService) -> None:
+    paid = in_process.paid()
+    dispute = in_process.local.control("POST", f"/payment_intents/{paid.stripe_payment_intent_id}/dispute")
 
     def refund() -> str:
-        return house.parts.stripe.ensure_refund(
+        return in_process.parts.stripe.ensure_refund(
             paid, amount=paid.price_euro_cents, reason="duplicate", asked_before=paid.refunded_euro_cents
         )
 
     with pytest.raises(FinalError, match="charged back"):
         refund()
-    house.local.control("POST", f"/disputes/{dispute['id']}/win")
+    in_process.local.control("POST", f"/disputes/{dispute['id']}/win")
 
     assert refund().startswith("re_")
-    house.hear()
+    in_process.hear()
 
 
-def test_users_whose_purchases_begin_together_get_a_customer_each(house: House) -> None:
+def test_users_whose_purchases_begin_together_get_a_customer_each(in_process: InProcessService) -> None:
     for number in range(4):
-        house.start(user_id=UserId(f"user-{number % 2}"))
+        in_process.start(user_id=UserId(f"user-{number % 2}"))
 
-    house.work()
+    in_process.work()
 
-    assert (made(house, "customer"), made(house, "payment_intent")) == (2, 4)
+    assert (count(in_process, "customer"), count(in_process, "payment_intent")) == (2, 4)

@@ -11,10 +11,13 @@ from domain.rules.sync import Interval
 from domain.store import Database
 from domain.store import sync as subscription_rows
 from domain.units import UserId
-from tests.conftest import NOW, give
-from tests.syncing import charges, renew_due, rows, state, subscribe
+from tests.support.credits import give
+from tests.support.plain_sql import rows
+from tests.support.sync import charges, renew_due, state, subscribe
+from tests.support.times import NOW
+from tests.support.users import ANNA
 
-ANNA, ADMIN = UserId("anna"), UserId("admin")
+ADMIN = UserId("admin")
 
 
 def activate(database: Database, *, user_id: UserId = ANNA, interval: Interval = Interval.MONTHLY) -> None:
@@ -30,10 +33,10 @@ def test_activation_charges_the_price_and_the_next_charge_is_an_interval_away(
     activate(database, interval=Interval.QUARTERLY)
 
     with database.single() as store:
-        found = subscription_rows.status(store, ANNA)
-    assert found.next_charge is not None
-    assert (found.next_charge.at, found.next_charge.amount) == (datetime(2027, 2, 21, 12, tzinfo=UTC), 90)
-    assert not found.next_charge.covered
+        status = subscription_rows.status(store, ANNA)
+    assert status.next_charge is not None
+    assert (status.next_charge.at, status.next_charge.amount) == (datetime(2027, 2, 21, 12, tzinfo=UTC), 90)
+    assert not status.next_charge.covered
     assert rows(database_url, "SELECT amount, type, app_id FROM credits.transactions WHERE counterparty = 'sync'") == [
         (-90, "usage", "sync")
     ]

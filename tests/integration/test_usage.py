@@ -12,8 +12,10 @@ from domain.store import Database, ledger
 from domain.store import usage as rows
 from domain.store import usage as usage_rows
 from domain.units import UserId
-from tests.conftest import give, use_of
-from tests.gift_acts import ANNA, BEN, commit, hold, work_on
+from tests.support.credits import give, use_of
+from tests.support.holds import commit, hold
+from tests.support.jobs import work_on
+from tests.support.users import ANNA, BEN
 
 LAST_SECOND = datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC)
 
@@ -26,8 +28,8 @@ def use(database: Database, amount: int, at: datetime, *, app_id: str = "chat", 
 def usage(database: Database, by: GroupBy, *, user_id: UserId = ANNA) -> list[tuple[str | date | None, int, int]]:
     days = {"from_day": date(2026, 11, 1), "to_day": date(2026, 12, 1)}
     with database.single() as store:
-        found = usage_rows.read(store, user_id, group_by=by, **days)
-    return [(one.app_id or one.day, one.credits, one.uses) for one in found]
+        usage = usage_rows.read(store, user_id, group_by=by, **days)
+    return [(row.app_id or row.day, row.credits, row.uses) for row in usage]
 
 
 def counted(database_url: str) -> list[tuple[object, ...]]:

@@ -15,7 +15,7 @@ from local import ports, postgres, processes
 from local.postgres import Postgres
 from local.server import Server, ServerFailed
 from local.valkey import Valkey
-from tests.local_stripe.server import wait_until
+from tests.support.local_stripe import wait_until
 
 
 @pytest.fixture(scope="module")

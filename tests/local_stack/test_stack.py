@@ -21,7 +21,7 @@ from local.programs import PROJECT, read_procfile
 from local.server import ServerFailed
 from local.stack import AlreadyRunning, LocalStack, Part
 from local.state import NotRunning, read_state
-from tests.local_stripe.server import wait_until
+from tests.support.local_stripe import wait_until
 
 PARTS: tuple[Part, ...] = ("issuer", "processes")
 WEB = """

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 import stripe
 
-from tests.local_stripe.server import LocalStripe, Receiver
+from tests.support.local_stripe import LocalStripe, Receiver
 
 
 @pytest.fixture(scope="session")

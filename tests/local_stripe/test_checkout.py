@@ -3,8 +3,8 @@ import time
 import pytest
 import stripe
 
-from tests.local_stripe.acts import create_session, event_types
-from tests.local_stripe.server import LocalStripe
+from tests.support.local_stripe import LocalStripe
+from tests.support.stripe_calls import create_session, event_types
 
 
 def test_a_session_has_a_page_and_no_intent_yet(local: LocalStripe, client: stripe.StripeClient) -> None:

@@ -3,8 +3,8 @@ import threading
 import pytest
 import stripe
 
-from tests.local_stripe.acts import create_intent
-from tests.local_stripe.server import LocalStripe
+from tests.support.local_stripe import LocalStripe
+from tests.support.stripe_calls import create_intent
 
 INTENT = {"amount": "999", "currency": "eur"}
 

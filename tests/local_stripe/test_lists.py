@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_stripe.acts import create_intent, paid_intent
-from tests.local_stripe.server import LocalStripe
+from tests.support.local_stripe import LocalStripe
+from tests.support.stripe_calls import create_intent, paid_intent
 
 
 def test_lists_are_newest_first_and_paged_both_ways(client: stripe.StripeClient) -> None:

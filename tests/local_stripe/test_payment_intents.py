@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_stripe.acts import create_intent, event_types, paid_intent, pay
-from tests.local_stripe.server import LocalStripe
+from tests.support.local_stripe import LocalStripe
+from tests.support.stripe_calls import create_intent, event_types, paid_intent, pay
 
 
 def test_a_new_intent_waits_for_a_payment_method(client: stripe.StripeClient) -> None:

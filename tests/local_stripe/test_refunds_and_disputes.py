@@ -1,8 +1,8 @@
 import pytest
 import stripe
 
-from tests.local_stripe.acts import event_types, paid_intent
-from tests.local_stripe.server import LocalStripe
+from tests.support.local_stripe import LocalStripe
+from tests.support.stripe_calls import event_types, paid_intent
 
 
 def charge_of(client: stripe.StripeClient, intent: stripe.PaymentIntent) -> stripe.Charge:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import stripe
 
-from tests.local_stripe.acts import create_session, paid_intent
-from tests.local_stripe.server import LocalStripe, Receiver, wait_until
+from tests.support.local_stripe import LocalStripe, Receiver, wait_until
+from tests.support.stripe_calls import create_session, paid_intent
 
 
 def test_a_killed_process_forgets_nothing(tmp_path: Path, endpoint: Receiver) -> None:

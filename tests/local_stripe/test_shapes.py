@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_stripe.acts import create_intent, create_session, paid_intent
 from tests.local_stripe.annotations import ErrorObject, class_of, unknown_members
-from tests.local_stripe.server import LocalStripe
+from tests.support.local_stripe import LocalStripe
+from tests.support.stripe_calls import create_intent, create_session, paid_intent
 
 KINDS = {
     "charge", "checkout.session", "customer", "dispute", "event", "payment_intent", "payment_method", "price",

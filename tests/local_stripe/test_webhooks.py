@@ -3,8 +3,8 @@ import time
 import pytest
 import stripe
 
-from tests.local_stripe.acts import paid_intent
-from tests.local_stripe.server import SECRET, LocalStripe, Receiver, wait_until
+from tests.support.local_stripe import SECRET, LocalStripe, Receiver, wait_until
+from tests.support.stripe_calls import paid_intent
 
 
 def make_customer(client: stripe.StripeClient) -> str:

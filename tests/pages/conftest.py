@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from local.issuer import QuietRequests
-from tests.issuer import Issuer
+from tests.support.browser import PATIENCE_MS, sign_in_to_console
+from tests.support.issuer import Issuer
 
 OPTIONS: Final = (
     "--no-sandbox",
@@ -25,7 +26,6 @@ OPTIONS: Final = (
     "--disable-sync",
     "--no-first-run",
 )
-PATIENCE_MS: Final = 10_000
 
 
 @pytest.fixture(scope="session")
@@ -66,15 +66,9 @@ def page(context: BrowserContext, issuer: Issuer) -> Iterator[Page]:
     opened = context.new_page()
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text))
-    sign_in(opened, issuer.token("olga", role="admin"))
+    sign_in_to_console(opened, issuer.token("olga", role="admin"))
     yield opened
     assert complaints == []
-
-
-def sign_in(page: Page, token: str) -> None:
-    page.goto("/ops")
-    page.get_by_label("An administrator's token").fill(token)
-    page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.fixture

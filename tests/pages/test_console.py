@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from domain.rules.job_kinds import STRIPE_EVENT
 from domain.store import Database
-from tests.conftest import give
-from tests.issuer import Issuer
-from tests.operators import ended_jobs, failed_job, state_of
-from tests.pages.conftest import sign_in
+from tests.support.browser import sign_in_to_console
+from tests.support.credits import give
+from tests.support.issuer import Issuer
+from tests.support.jobs import ended_jobs, failed_job, state_of
 
 CAUSES = {
     "KeyError": "'amount_received'",
@@ -35,11 +35,11 @@ def failures(database: Database) -> dict[str, list[UUID]]:
 def test_nobody_comes_in_without_an_administrators_token(context: BrowserContext, issuer: Issuer) -> None:
     page = context.new_page()
 
-    sign_in(page, issuer.token("anna"))
+    sign_in_to_console(page, issuer.token("anna"))
     expect(page.get_by_role("alert")).to_have_text("Only for administrators")
-    sign_in(page, "not-a-token")
+    sign_in_to_console(page, "not-a-token")
     expect(page.get_by_role("alert")).to_have_text("The token is not valid")
-    sign_in(page, issuer.token("olga", role="admin"))
+    sign_in_to_console(page, issuer.token("olga", role="admin"))
 
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     (cookie,) = context.cookies()
@@ -162,7 +162,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
     phone: BrowserContext, issuer: Issuer, failures: dict[str, list[UUID]], pictures: Path
 ) -> None:
     page = phone.new_page()
-    sign_in(page, issuer.token("olga", role="admin"))
+    sign_in_to_console(page, issuer.token("olga", role="admin"))
     job_id = failures["Parked"][0]
 
     for path in ("/ops", "/ops/jobs?state=failed", f"/ops/jobs/{job_id}", "/ops/retry?state=failed", "/ops/login"):
@@ -177,8 +177,8 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
 
 def contrast(page: Page) -> float:
     """Compute the contrast of text to paper (WCAG 2.2, 1.4.3 asks for 4.5)."""
-    told = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
-    ink, paper = (luminance(colour) for colour in told)
+    colours = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
+    ink, paper = (luminance(colour) for colour in colours)
     return (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05)
 
 

@@ -6,7 +6,7 @@ from domain.rules.addresses import BadAddress, comparable, same_mailbox
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "written"),
     [
         ("Friend@X.de", "friend@x.de"),
         (" friend+tag@x.de ", "friend+tag@x.de"),
@@ -14,8 +14,8 @@ from domain.rules.addresses import BadAddress, comparable, same_mailbox
         ("anna@xn--mnchen-3ya.example", "anna@xn--mnchen-3ya.example"),
     ],
 )
-def test_addresses_of_one_mailbox_are_written_alike(typed: str, told: str) -> None:
-    assert comparable(typed) == told
+def test_addresses_of_one_mailbox_are_written_alike(typed: str, written: str) -> None:
+    assert comparable(typed) == written
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from domain.units import UserId
 from gateways.errors import FinalError, RetryableError
 from gateways.notifier import Notifier
-
-ANNA = UserId("anna")
+from tests.support.users import ANNA
 
 
 class Service(ThreadingHTTPServer):

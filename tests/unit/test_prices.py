@@ -7,7 +7,7 @@ from domain.rules.prices import OPERATIONS, price
 
 
 def test_the_price_list_is_the_contracts() -> None:
-    assert {one.operation: one.credits for one in OPERATIONS} == {
+    assert {price.operation: price.credits for price in OPERATIONS} == {
         "ai_chat_gpt4": 5,
         "ai_chat_claude": 5,
         "ai_chat_gemini": 2,

@@ -3,6 +3,7 @@
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,11 +23,12 @@ from domain.rules.purchases import (
     next_status,
 )
 from domain.units import Credits, EuroCents, UserId
+from tests.support.purchases import payment_fact
 
 OUTCOMES = list(PaymentOutcome)
 
 
-# ---------------------------------------------------------------- pauses between tries
+# ---------------------------------------------------------------- pauses between attempts
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_jitter_adds_at_most_a_quarter(attempts: int, jitter: float) -> None:
     assert plain <= backoff(attempts, jitter=jitter) <= plain * 1.25
 
 
-def test_all_eight_tries_of_a_job_are_within_fifteen_minutes() -> None:
+def test_all_eight_attempts_of_a_job_are_within_fifteen_minutes() -> None:
     assert sum((backoff(attempt, jitter=1.0) for attempt in range(1, 8)), timedelta()) < timedelta(minutes=15)
 
 
@@ -117,16 +119,8 @@ def purchase(**facts: object) -> Purchase:
     return Purchase(**{**known, **facts})  # type: ignore[arg-type]
 
 
-def payment(**facts: object) -> PaymentFact:
-    known: dict[str, object] = {
-        "purchase_id": UUID(int=1),
-        "outcome": PaymentOutcome.SUCCEEDED,
-        "payment_intent_id": "pi_1",
-        "amount": 499,
-        "currency": "eur",
-        "livemode": False,
-    }
-    return PaymentFact(**{**known, **facts})  # type: ignore[arg-type]
+def payment(**facts: Any) -> PaymentFact:
+    return payment_fact(**{"purchase_id": UUID(int=1), **facts})
 
 
 def test_the_payment_a_purchase_waits_for_is_taken() -> None:
@@ -168,11 +162,11 @@ REQUESTS = st.tuples(ROUTES, USERS, VISIBLE)
 
 @given(REQUESTS, REQUESTS)
 def test_job_keys_are_the_same_only_for_the_same_user_route_and_key(
-    one: tuple[str, str, str], other: tuple[str, str, str]
+    first: tuple[str, str, str], second: tuple[str, str, str]
 ) -> None:
-    keys = [key(route, value).job_key(UserId(user)) for route, user, value in (one, other)]
+    keys = [key(route, value).job_key(UserId(user)) for route, user, value in (first, second)]
 
-    assert (keys[0] == keys[1]) == (one == other)
+    assert (keys[0] == keys[1]) == (first == second)
 
 
 @given(ROUTES, VISIBLE, ROUTES, VISIBLE)
@@ -220,21 +214,21 @@ def test_other_facts_have_another_fingerprint(one: dict[str, object], other: dic
 
 def test_ids_are_version_7_and_carry_the_time() -> None:
     before = time.time_ns() // 1_000_000
-    made = new_id()
+    value = new_id()
     after = time.time_ns() // 1_000_000
 
-    assert made.version == 7
-    assert made.variant == uuid4().variant
-    assert before <= made.int >> 80 <= after
+    assert value.version == 7
+    assert value.variant == uuid4().variant
+    assert before <= value.int >> 80 <= after
 
 
 def test_ids_made_in_different_milliseconds_are_in_order() -> None:
-    made = []
+    ids = []
     for _ in range(5):
-        made.append(new_id())
+        ids.append(new_id())
         time.sleep(0.002)
 
-    assert made == sorted(made)
+    assert ids == sorted(ids)
 
 
 def test_fifty_thousand_ids_are_all_different() -> None:

@@ -44,10 +44,10 @@ def test_what_is_missing_or_empty_is_named(name: str, value: str | None) -> None
 
 
 def test_everything_that_is_missing_is_named_at_once() -> None:
-    told = refusal({})
+    message = refusal({})
 
     for name in GOOD:
-        assert f"{name} is missing or empty" in told
+        assert f"{name} is missing or empty" in message
 
 
 @pytest.mark.parametrize("secret", [",", " , ", "whsec_", "whsec_, whsec_"])
@@ -63,9 +63,9 @@ def test_two_webhook_secrets_may_be_told_while_they_are_rotated() -> None:
 
 @pytest.mark.parametrize("key", ["sk_live_very-secret", "rk_live_very-secret"])
 def test_a_live_key_is_never_sent_to_another_stripe(key: str) -> None:
-    told = refusal({**GOOD, "STRIPE_SECRET_KEY": key, "STRIPE_API_BASE": "http://localhost:12111"})
+    message = refusal({**GOOD, "STRIPE_SECRET_KEY": key, "STRIPE_API_BASE": "http://localhost:12111"})
 
-    assert told == "STRIPE_API_BASE must be empty with a live STRIPE_SECRET_KEY"
+    assert message == "STRIPE_API_BASE must be empty with a live STRIPE_SECRET_KEY"
     assert from_environment({**GOOD, "STRIPE_SECRET_KEY": key}).stripe_livemode
 
 

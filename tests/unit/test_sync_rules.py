@@ -68,10 +68,10 @@ def test_after_any_outage_the_date_is_the_first_boundary_in_the_future(
     due = oracle(anchor, paid * step)
     now = due + away
 
-    found = next_charge(anchor=anchor, due=due, interval=interval, now=now)
+    charge_at = next_charge(anchor=anchor, due=due, interval=interval, now=now)
 
     boundaries = (oracle(anchor, paid * step + number * step) for number in range(1, 1_000))
-    assert found == next(boundary for boundary in boundaries if boundary > now)
+    assert charge_at == next(boundary for boundary in boundaries if boundary > now)
 
 
 @given(anchor=ANCHORS, before=INTERVALS, after=INTERVALS, paid=st.integers(1, 12))
@@ -80,9 +80,9 @@ def test_a_changed_interval_counts_from_the_date_that_was_due(
 ) -> None:
     due = oracle(anchor, paid * MONTHS[before])
 
-    found = next_charge(anchor=anchor, due=due, interval=after, now=due)
+    charge_at = next_charge(anchor=anchor, due=due, interval=after, now=due)
 
-    assert found == oracle(anchor, paid * MONTHS[before] + MONTHS[after])
+    assert charge_at == oracle(anchor, paid * MONTHS[before] + MONTHS[after])
 
 
 @given(anchor=ANCHORS, due=ANCHORS, interval=INTERVALS, late=st.timedeltas(timedelta(0), timedelta(900)))
@@ -91,9 +91,9 @@ def test_the_date_is_in_the_future_and_at_most_an_interval_away_whatever_was_mov
 ) -> None:
     now = due + late
 
-    found = next_charge(anchor=anchor, due=due, interval=interval, now=now)
+    charge_at = next_charge(anchor=anchor, due=due, interval=interval, now=now)
 
-    assert now < found <= now + timedelta(days=31 * MONTHS[interval] + 31)
+    assert now < charge_at <= now + timedelta(days=31 * MONTHS[interval] + 31)
 
 
 def test_the_time_zone_of_a_moment_does_not_matter() -> None:
@@ -101,14 +101,14 @@ def test_the_time_zone_of_a_moment_does_not_matter() -> None:
     berlin_summer = timezone(timedelta(hours=2))
     due = datetime(2026, 6, 30, 23, 30, tzinfo=UTC)
 
-    found = next_charge(
+    charge_at = next_charge(
         anchor=anchor.astimezone(berlin_summer),
         due=due.astimezone(berlin_summer),
         interval=Interval.MONTHLY,
         now=due.astimezone(berlin_summer),
     )
 
-    assert found == datetime(2026, 7, 31, 23, 30, tzinfo=UTC)
+    assert charge_at == datetime(2026, 7, 31, 23, 30, tzinfo=UTC)
 
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -147,7 +147,7 @@ def test_a_due_period_that_is_not_covered_pauses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "period", "reason"),
+    ("subscription", "period", "reason"),
     [
         (None, PERIOD, Reason.SUPERSEDED),
         (subscription(), Period(activation=7, number=1), Reason.SUPERSEDED),
@@ -159,9 +159,9 @@ def test_a_due_period_that_is_not_covered_pauses() -> None:
     ],
 )
 def test_what_is_not_due_or_not_the_users_to_pay_is_left_alone(
-    found: Subscription | None, period: Period, reason: Reason
+    subscription: Subscription | None, period: Period, reason: Reason
 ) -> None:
-    assert renewal(found, period=period, balance=Credits(100), now=NOW) == LeaveAlone(reason=reason)
+    assert renewal(subscription, period=period, balance=Credits(100), now=NOW) == LeaveAlone(reason=reason)
 
 
 def test_the_prices_are_30_90_and_360_credits() -> None:
@@ -172,13 +172,13 @@ def test_the_prices_are_30_90_and_360_credits() -> None:
 def test_a_notice_is_written_in_german_and_english(kind: NoticeKind) -> None:
     notice = Notice(kind=kind, required=Credits(30), available=Credits(12), charge_at=NOW)
 
-    told = message(notice)
+    text = message(notice)
 
-    assert "30 Credits" in told["data"]["texts"]["de"]["body"]
-    assert "21.11.2026" in told["data"]["texts"]["de"]["body"]
-    assert "30 credits" in told["data"]["texts"]["en"]["body"]
-    assert "21 November 2026" in told["data"]["texts"]["en"]["body"]
-    assert told["body"] == told["data"]["texts"]["de"]["body"] + "\n\n" + told["data"]["texts"]["en"]["body"]
+    assert "30 Credits" in text["data"]["texts"]["de"]["body"]
+    assert "21.11.2026" in text["data"]["texts"]["de"]["body"]
+    assert "30 credits" in text["data"]["texts"]["en"]["body"]
+    assert "21 November 2026" in text["data"]["texts"]["en"]["body"]
+    assert text["body"] == text["data"]["texts"]["de"]["body"] + "\n\n" + text["data"]["texts"]["en"]["body"]
 
 
 @pytest.mark.parametrize("kind", NoticeKind)

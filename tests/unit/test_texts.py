@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 from web.pages.texts import LANGUAGES, TEXTS
 
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
@@ -25,6 +25,6 @@ def test_a_text_tells_the_same_facts_in_all_languages(key: str) -> None:
 def test_every_text_that_is_asked_for_is_there() -> None:
     sources = [*(ROOT / "web" / "static").glob("*.js"), *(ROOT / "web" / "templates" / "pages").glob("*.html")]
 
-    asked = {(key, source.name) for source in sources for key in KEY.findall(Path(source).read_text(encoding="utf-8"))}
-    assert len(asked) > 10
-    assert {one for one in asked if one[0] not in TEXTS["en"]} == set()
+    keys = {(key, source.name) for source in sources for key in KEY.findall(Path(source).read_text(encoding="utf-8"))}
+    assert len(keys) > 10
+    assert {key for key in keys if key[0] not in TEXTS["en"]} == set()

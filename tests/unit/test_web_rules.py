@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.http.lists import decode, encode
+from web.http.lists import decode_cursor, encode_cursor
 from web.http.problems import BadRequest
 from web.http.waiting import preference
-from web.users.redirects import checked
+from web.users.redirects import check_redirect
 
 ORIGINS = ("https://app.example", "http://localhost:5173")
 
@@ -27,7 +27,7 @@ ORIGINS = ("https://app.example", "http://localhost:5173")
     ids=lambda url: url[:50],
 )
 def test_an_address_of_our_clients_is_taken_as_it_is(url: str) -> None:
-    assert checked(url, "successUrl", origins=ORIGINS) == url
+    assert check_redirect(url, "successUrl", origins=ORIGINS) == url
 
 
 @pytest.mark.parametrize(
@@ -35,19 +35,19 @@ def test_an_address_of_our_clients_is_taken_as_it_is(url: str) -> None:
 )
 def test_scheme_host_and_port_must_all_be_ours(url: str) -> None:
     with pytest.raises(BadRequest):
-        checked(url, "successUrl", origins=ORIGINS)
+        check_redirect(url, "successUrl", origins=ORIGINS)
 
 
 def test_without_origins_nothing_is_taken() -> None:
     with pytest.raises(BadRequest):
-        checked("https://app.example", "successUrl", origins=())
+        check_redirect("https://app.example", "successUrl", origins=())
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_taken_or_refused_and_no_accident(url: str) -> None:
     for candidate in (url, f"https://{url}", f"https://app.example{url}", f"https:/{url}app.example"):
         try:
-            taken = checked(candidate, "successUrl", origins=ORIGINS)
+            taken = check_redirect(candidate, "successUrl", origins=ORIGINS)
         except BadRequest:
             continue
         assert taken.lower().startswith("https://app.example")
@@ -91,15 +91,15 @@ def test_any_preference_waits_at_most_ten_seconds(header: str) -> None:
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
 def test_a_cursor_is_read_as_it_was_written(position: str) -> None:
-    cursor = encode(position)
+    cursor = encode_cursor(position)
 
-    assert decode(cursor) == position
+    assert decode_cursor(cursor) == position
     assert cursor.replace("-", "a").replace("_", "a").isalnum() or cursor == ""
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_cursor_or_refused(text: str) -> None:
     try:
-        assert isinstance(decode(text), str)
+        assert isinstance(decode_cursor(text), str)
     except BadRequest as refusal:
         assert refusal.errors[0]["field"] == "cursor"  # noqa: PT017

@@ -1,4 +1,4 @@
-"""Jobs, as operators see and repair them. Every act is written down with who, when and why."""
+"""Jobs for operators: find, inspect, retry and discard them. Every act is recorded with who, when and why."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
@@ -18,11 +18,12 @@ from domain.store.job_search import JobSheet
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.lists import bad_cursor, decode, page_of
-from web.http.models import Instant, JsonObject, Model, Page, Problem
+from web.http.lists import answer_page, bad_cursor, decode_cursor
+from web.http.models import Instant, JsonObject, ListQuery, Model, Problem
 from web.http.parts import current_parts
-from web.http.problems import of_job
+from web.http.problems import job_problem
 from web.http.waiting import job_url
+from web.shared import job_acts
 from web.shared.credits import Transaction
 from web.shared.jobs import Filter, JobKindName, without_secrets
 
@@ -32,8 +33,8 @@ Why = Annotated[str, StringConstraints(max_length=WHY_MAX, pattern=r"^[^\x00]*$"
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=WHY_MAX, pattern=r"^[^\x00]*$")]
 
 
-class JobsPage(Page, Filter):
-    """A filter, and how much of the list from where. There is no offset: the cursor is the way through."""
+class JobsQuery(ListQuery, Filter):
+    """A filter, the page's size and its cursor. There is no offset."""
 
     offset: Annotated[int, Field(ge=0, le=0)] = 0
 
@@ -56,33 +57,29 @@ class AdminJob(Model):
     finished_at: Instant | None
 
     @classmethod
-    def of(cls, found: FoundJob) -> Self:
-        """Tell a job."""
-        return cls(**cls.members(found))
-
-    @classmethod
-    def members(cls, found: FoundJob) -> dict[str, Any]:
-        """Read the members that a job in a list has."""
+    def from_job(cls, found: FoundJob, **further_members: Any) -> Self:
+        """Show a job with its last error."""
         job = found.job
-        return {
-            "job_id": job.id,
-            "kind": job.kind.name,
-            "queue": job.queue.value,
-            "key": job.key,
-            "user_id": job.user_id,
-            "status": job.state,
-            "attempts": job.attempts,
-            "starts": job.starts,
-            "error": found.error,
-            "message": found.message,
-            "problem": of_job(job.problem) if job.problem else None,
-            "created_at": job.created_at,
-            "finished_at": job.finished_at,
-        }
+        return cls(
+            job_id=job.id,
+            kind=job.kind.name,
+            queue=job.queue.value,
+            key=job.key,
+            user_id=job.user_id,
+            status=job.state,
+            attempts=job.attempts,
+            starts=job.starts,
+            error=found.error,
+            message=found.message,
+            problem=job_problem(job.problem) if job.problem else None,
+            created_at=job.created_at,
+            finished_at=job.finished_at,
+            **further_members,
+        )
 
 
 class FailedTry(Model):
-    """A try that failed."""
+    """A failed attempt at a job."""
 
     worker: str
     error_class: str
@@ -92,7 +89,7 @@ class FailedTry(Model):
 
 
 class ActTaken(Model):
-    """What an operator did with a job. `runId` is the retry-all job that did it."""
+    """What an operator did with a job. `runId` is the `retry-all` job that did it."""
 
     act: ActKind
     who: str
@@ -112,22 +109,22 @@ class AdminJobSheet(AdminJob):
     acts: list[ActTaken]
 
     @classmethod
-    def whole(cls, sheet: JobSheet) -> Self:
-        """Tell everything."""
+    def from_sheet(cls, sheet: JobSheet) -> Self:
+        """Show everything about a job."""
         job = sheet.found.job
-        return cls(
-            **cls.members(sheet.found),
+        return cls.from_job(
+            sheet.found,
             payload=without_secrets(job.payload),
             result=without_secrets(job.result) if job.result is not None else None,
-            tries=[FailedTry.model_validate(one) for one in sheet.attempts],
-            transactions=[Transaction.model_validate(one) for one in sheet.transactions],
+            tries=[FailedTry.model_validate(attempt) for attempt in sheet.attempts],
+            transactions=[Transaction.model_validate(row) for row in sheet.transactions],
             stripe_ids=list(sheet.stripe_ids),
-            acts=[ActTaken.model_validate(one) for one in sheet.acts],
+            acts=[ActTaken.model_validate(act) for act in sheet.acts],
         )
 
 
 class Group(Model):
-    """Jobs that ended alike: how many, in which hours, and one of them."""
+    """Jobs that ended with the same error: how many, in which hours, and the id of one of them."""
 
     kind: JobKindName
     state: JobState
@@ -140,10 +137,10 @@ class Group(Model):
     sample: UUID
 
     @classmethod
-    def of(cls, cause: Cause) -> Self:
-        """Tell a group."""
-        facts = {name: getattr(cause, name) for name in cls.model_fields}
-        return cls(**facts | {"kind": cause.kind.name, "hours": dict(cause.hours)})
+    def from_cause(cls, cause: Cause) -> Self:
+        """Show a group."""
+        members = {name: getattr(cause, name) for name in cls.model_fields}
+        return cls(**members | {"kind": cause.kind.name, "hours": dict(cause.hours)})
 
 
 class RetryOne(Model):
@@ -153,13 +150,13 @@ class RetryOne(Model):
 
 
 class Discard(Model):
-    """Why a job is given up."""
+    """Why a job is discarded."""
 
     reason: Reason
 
 
 class RetryMany(Model):
-    """Which jobs to retry; with `dryRun`, only how many they are."""
+    """Which jobs to retry; with `dryRun` they are only counted."""
 
     filter: Filter
     dry_run: bool = False
@@ -167,7 +164,7 @@ class RetryMany(Model):
 
 
 class RetryRun(Model):
-    """What matches, and the job that retries it; none after a dry run."""
+    """The jobs that match, and the job that retries them; there is none after a dry run."""
 
     dry_run: bool
     matched: int
@@ -177,72 +174,63 @@ class RetryRun(Model):
 
 
 @api.operation("GET", "/jobs", answers=list[AdminJob])
-def list_jobs(query: JobsPage) -> Answer:
+def list_jobs(query: JobsQuery) -> Answer:
     """Read jobs, newest first."""
-    before = _position(query.cursor) if query.cursor is not None else None
+    before = _read_job_id(query.cursor) if query.cursor is not None else None
     with current_parts().database.read() as reader:
-        found = job_search.find(reader, query.meant(), limit=query.limit, before=before)
-    last = str(found[-1].job.id) if found else None
-    names = [field.alias or name for name, field in Filter.model_fields.items()]
-    filters = {name: request.args[name] for name in names if name in request.args}
-    return page_of([AdminJob.of(one) for one in found], query, last=last, filters=filters)
+        jobs = job_search.find(reader, query.to_job_filter(), limit=query.limit, before=before)
+    last = str(jobs[-1].job.id) if jobs else None
+    filters = Filter.values_in(request.args)
+    return answer_page([AdminJob.from_job(job) for job in jobs], query, last=last, filters=filters)
 
 
 @api.operation("GET", "/jobs/groups", answers=list[Group])
 def list_job_groups(query: Filter) -> list[Group]:
-    """Read what went wrong: failed jobs (or those of the state asked for), grouped, largest group first."""
+    """Read failed jobs (or those of the state in the query), grouped by their error, largest group first."""
     with current_parts().database.read() as reader:
-        return [Group.of(cause) for cause in job_search.causes(reader, failed_only(query.meant()))]
+        return [Group.from_cause(cause) for cause in job_search.causes(reader, failed_only(query.to_job_filter()))]
 
 
 @api.operation("GET", "/jobs/<uuid:job_id>", answers=AdminJobSheet, refusals=[NotFound])
 def inspect_job(job_id: UUID) -> AdminJobSheet:
-    """Read everything about a job: its failed tries, the ledger rows it is linked to, what operators did with it."""
+    """Read everything about a job: its failed attempts, the ledger rows it is linked to, what operators did with it."""
     with current_parts().database.read() as reader:
-        return AdminJobSheet.whole(job_search.sheet(reader, job_id))
+        return AdminJobSheet.from_sheet(job_search.sheet(reader, job_id))
 
 
 @api.operation("POST", "/jobs/<uuid:job_id>/retry", answers=AdminJobSheet, refusals=[NotFound, JobStateRefused])
 def retry_job(job_id: UUID, body: RetryOne | None) -> AdminJobSheet:
-    """Set a failed or rejected job to pending; a pending one that rests becomes due now."""
-    parts, why = current_parts(), body.reason if body else ""
-    with parts.database.begin() as store:
-        retried = job_repair.retry_job(store, job_id, who=g.user.id, why=why, now=datetime.now(UTC))
-        sheet = job_search.sheet(store, job_id)
-    parts.bell.ring(retried)
-    return AdminJobSheet.whole(sheet)
+    """Set a failed or rejected job to pending; a pending one that waits becomes due now."""
+    return AdminJobSheet.from_sheet(job_acts.retry(job_id, who=g.user.id, why=body.reason if body else ""))
 
 
 @api.operation("POST", "/jobs/<uuid:job_id>/discard", answers=AdminJobSheet, refusals=[NotFound, JobStateRefused])
 def discard_job(job_id: UUID, body: Discard) -> AdminJobSheet:
-    """Give a failed or rejected job up for ever."""
-    with current_parts().database.begin() as store:
-        job_repair.discard_job(store, job_id, who=g.user.id, why=body.reason, now=datetime.now(UTC))
-        sheet = job_search.sheet(store, job_id)
-    return AdminJobSheet.whole(sheet)
+    """Discard a failed or rejected job. It never runs again."""
+    return AdminJobSheet.from_sheet(job_acts.discard(job_id, who=g.user.id, why=body.reason))
 
 
 @api.operation("POST", "/jobs/retry", answers=RetryRun, also={202: RetryRun}, refusals=[JobStateRefused])
 def retry_jobs(body: RetryMany) -> Answer:
-    """Retry every failed job that matches, 20 a second, in a job of its own; 202 with where to follow it.
+    """Retry every failed job that matches, 20 a second, in a job of its own; 202 with its address.
 
-    The run stops itself when more than 20 % of what it retried fails again. With `dryRun` nothing is done: 200.
+    The run stops itself when more than 20 % of what it retried fails again. With `dryRun` nothing is changed: 200.
     """
-    parts, wanted = current_parts(), retryable(body.filter.meant())
+    parts, filters = current_parts(), retryable(body.filter.to_job_filter())
     with parts.database.begin() as store:
-        matched = job_search.count(store, wanted)
-        found = [Group.of(cause) for cause in job_search.causes(store, wanted)]
+        matched = job_search.count(store, filters)
+        groups = [Group.from_cause(cause) for cause in job_search.causes(store, filters)]
         if body.dry_run:
-            return Answer(body=RetryRun(dry_run=True, matched=matched, groups=found))
-        run = job_repair.retry_all(store, wanted, who=g.user.id, why=body.reason, now=datetime.now(UTC))
+            return Answer(body=RetryRun(dry_run=True, matched=matched, groups=groups))
+        run = job_repair.retry_all(store, filters, who=g.user.id, why=body.reason, now=datetime.now(UTC))
     parts.bell.ring(run)
     url = job_url(run.id)
-    told = RetryRun(dry_run=False, matched=matched, groups=found, job_id=run.id, status_url=url)
-    return Answer(body=told, status=202, headers={"Location": url, "Retry-After": "1"})
+    started = RetryRun(dry_run=False, matched=matched, groups=groups, job_id=run.id, status_url=url)
+    return Answer(body=started, status=202, headers={"Location": url, "Retry-After": "1"})
 
 
-def _position(cursor: str) -> UUID:
+def _read_job_id(cursor: str) -> UUID:
     try:
-        return UUID(decode(cursor))
+        return UUID(decode_cursor(cursor))
     except ValueError:
         raise bad_cursor() from None

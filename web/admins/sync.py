@@ -1,4 +1,4 @@
-"""Cloud Sync for administrators: who has it, and giving it for free."""
+"""Cloud Sync for administrators: reading a user's sync, and giving it for free."""
 
 from datetime import UTC, datetime
 
@@ -26,7 +26,7 @@ class AdminSyncStatus(SyncStatus):
 
 
 class Gifted(Model):
-    """Whether a user's sync is a gift by now, and whether it is active."""
+    """Whether a user's sync is now a gift, and whether it is active."""
 
     success: bool = True
     user_id: str
@@ -41,7 +41,7 @@ def inspect_sync(user_id: UserId) -> AdminSyncStatus:
         status = sync_rows.status(reader, user_id)
     gift = status.subscription
     return AdminSyncStatus(
-        **dict(SyncStatus.of(status)),
+        **dict(SyncStatus.from_status(status)),
         user_id=user_id,
         gifted_by=gift.gifted_by if gift else None,
         gifted_at=gift.gifted_at if gift else None,
@@ -50,7 +50,7 @@ def inspect_sync(user_id: UserId) -> AdminSyncStatus:
 
 @api.operation("POST", "/sync/<user_id:user_id>/gift", answers=Gifted)
 def gift_sync(user_id: UserId) -> Gifted:
-    """Give a user sync for free; repeatable."""
+    """Give a user sync for free. Repeating it changes nothing."""
     with transaction(user_id) as store:
         granted = sync_acts.grant(store, user_id=user_id, admin_id=g.user.id, now=datetime.now(UTC))
     return Gifted(user_id=user_id, gifted=granted.is_gifted, active=granted.active)
@@ -58,7 +58,7 @@ def gift_sync(user_id: UserId) -> Gifted:
 
 @api.operation("DELETE", "/sync/<user_id:user_id>/gift", answers=Gifted, refusals=[NotFound])
 def revoke_gifted_sync(user_id: UserId) -> Gifted:
-    """Take a gift of sync back; repeatable."""
+    """Take a gift of sync back. Repeating it changes nothing."""
     with transaction(user_id) as store:
         revoked = sync_acts.revoke(store, user_id=user_id, admin_id=g.user.id, now=datetime.now(UTC))
     return Gifted(user_id=user_id, gifted=revoked.is_gifted, active=revoked.active)

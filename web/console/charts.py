@@ -1,4 +1,4 @@
-"""Bars of a day, drawn as SVG without a script: a bar an hour."""
+"""Bar charts of a day, one bar an hour, drawn as SVG without a script."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ BAR: Final = 9
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A bar: where it stands, how high it is, and what it says."""
+    """A bar: its upper left corner, its height, and its label."""
 
     x: int
     y: int
     height: int
-    says: str
+    label: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A day's bars and their total."""
+    """The bars of a day and their total."""
 
     name: str
     total: str
@@ -41,10 +41,10 @@ def day_chart(name: str, values: Sequence[int], *, euro: bool = False) -> Chart:
     bars = []
     for hour, value in enumerate(values):
         height = max(round(value / highest * HEIGHT), 1)
-        says = f"{hour:02}:00 UTC: {_said(value, euro=euro)}"
-        bars.append(Bar(x=hour * STEP, y=HEIGHT - height, height=height, says=says))
-    return Chart(name=name, total=_said(sum(values), euro=euro), bars=bars, width=len(values) * STEP)
+        label = f"{hour:02}:00 UTC: {_text(value, euro=euro)}"
+        bars.append(Bar(x=hour * STEP, y=HEIGHT - height, height=height, label=label))
+    return Chart(name=name, total=_text(sum(values), euro=euro), bars=bars, width=len(values) * STEP)
 
 
-def _said(value: int, *, euro: bool) -> str:
+def _text(value: int, *, euro: bool) -> str:
     return f"{value / 100:.2f} €" if euro else str(value)

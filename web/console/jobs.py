@@ -1,4 +1,4 @@
-"""The console's pages about jobs: find them, look at one, retry, give up. They do what the admin API does."""
+"""The console's pages about jobs: find, inspect, retry and discard them, as the admin API does."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -22,6 +22,7 @@ from web.console.page import api, page
 from web.http.body import invalid
 from web.http.parts import current_parts
 from web.http.problems import BadRequest
+from web.shared import job_acts
 from web.shared.jobs import Filter, without_secrets
 
 ROWS: Final = 50
@@ -30,17 +31,17 @@ _STRIPE_PAGES: Final = {"pi_": "payments", "ch_": "payments", "evt_": "events", 
 
 
 @api.get("/jobs")
-def jobs() -> Response:
+def list_jobs() -> Response:
     """Show jobs that match, newest first."""
-    wanted, before = _filter(), _before()
+    job_filter, before, filters = _job_filter(), _before(), Filter.values_in(request.args)
     with current_parts().database.read() as reader:
-        found = job_search.find(reader, wanted, limit=ROWS, before=before)
-    further = urlencode({**_asked(), "before": str(found[-1].job.id)}) if len(found) == ROWS else None
-    return page("jobs.html", found=found, asked=_asked(), further=further, states=list(JobState), kinds=list(KINDS))
+        rows = job_search.find(reader, job_filter, limit=ROWS, before=before)
+    older_page = urlencode({**filters, "before": str(rows[-1].job.id)}) if len(rows) == ROWS else None
+    return page("jobs.html", jobs=rows, filters=filters, older_page=older_page, states=list(JobState), kinds=KINDS)
 
 
 @api.get("/jobs/<uuid:job_id>")
-def job(job_id: UUID) -> Response:
+def show_job(job_id: UUID) -> Response:
     """Show everything about a job."""
     return _job_page(job_id)
 
@@ -48,38 +49,34 @@ def job(job_id: UUID) -> Response:
 @api.post("/jobs/<uuid:job_id>/retry")
 def retry(job_id: UUID) -> BaseResponse:
     """Retry a job."""
-    parts = current_parts()
-    with parts.database.begin() as store:
-        retried = job_repair.retry_job(store, job_id, who=g.operator, why=_why(), now=datetime.now(UTC))
-    parts.bell.ring(retried)
+    job_acts.retry(job_id, who=g.operator, why=_why())
     return redirect(f"{sessions.PATH}/jobs/{job_id}", 303)
 
 
 @api.post("/jobs/<uuid:job_id>/discard")
 def discard(job_id: UUID) -> BaseResponse:
-    """Give a job up; without a reason the page asks for one."""
+    """Discard a job; without a reason the page asks for it."""
     if not _why():
-        return _job_page(job_id, status=400, refusal="Say why the job is given up")
-    with current_parts().database.begin() as store:
-        job_repair.discard_job(store, job_id, who=g.operator, why=_why(), now=datetime.now(UTC))
+        return _job_page(job_id, status=400, refusal="Say why the job is discarded")
+    job_acts.discard(job_id, who=g.operator, why=_why())
     return redirect(f"{sessions.PATH}/jobs/{job_id}", 303)
 
 
 @api.get("/retry")
-def ask() -> Response:
-    """Show what a retry of all that match would do: the dry run."""
-    wanted = retryable(_filter())
+def confirm_retry() -> Response:
+    """Show which jobs a retry of all that match would take: the dry run."""
+    job_filter = retryable(_job_filter())
     with current_parts().database.read() as reader:
-        matched, causes = job_search.count(reader, wanted), job_search.causes(reader, wanted)
-    return page("retry.html", matched=matched, causes=causes, asked=_asked())
+        matched, causes = job_search.count(reader, job_filter), job_search.causes(reader, job_filter)
+    return page("retry.html", matched=matched, causes=causes, filters=Filter.values_in(request.args))
 
 
 @api.post("/retry")
 def retry_all() -> BaseResponse:
-    """Record the run that retries all that match, and show it."""
+    """Record the job that retries all that match, and show it."""
     parts = current_parts()
     with parts.database.begin() as store:
-        run = job_repair.retry_all(store, _filter(), who=g.operator, why=_why(), now=datetime.now(UTC))
+        run = job_repair.retry_all(store, _job_filter(), who=g.operator, why=_why(), now=datetime.now(UTC))
     parts.bell.ring(run)
     return redirect(f"{sessions.PATH}/jobs/{run.id}", 303)
 
@@ -87,28 +84,28 @@ def retry_all() -> BaseResponse:
 def _job_page(job_id: UUID, *, status: int = 200, refusal: str | None = None) -> Response:
     with current_parts().database.read() as reader:
         sheet = job_search.sheet(reader, job_id)
-    found = sheet.found.job
+    job = sheet.found.job
     return page(
         "job.html",
         status=status,
         refusal=refusal,
         sheet=sheet,
-        payload=without_secrets(found.payload),
-        result=without_secrets(found.result or {}),
-        stripe=[(one, _stripe_page(one)) for one in sheet.stripe_ids],
-        may_end=found.state in {JobState.FAILED, JobState.REJECTED},
+        payload=without_secrets(job.payload),
+        result=without_secrets(job.result or {}),
+        stripe=[(stripe_id, _stripe_page(stripe_id)) for stripe_id in sheet.stripe_ids],
+        may_end=job.state in {JobState.FAILED, JobState.REJECTED},
     )
 
 
-def _asked() -> dict[str, str]:
-    """Read the filter that a query or a form asks for, as it was written; empty fields ask for nothing."""
-    names = [field.alias or name for name, field in Filter.model_fields.items()]
-    return {name: request.values[name] for name in names if request.values.get(name)}
+def _job_filter() -> JobFilter:
+    """Read the filter in the query or form.
 
-
-def _filter() -> JobFilter:
+    Raises:
+        BadRequest: a member is not valid.
+    """
+    values = Filter.values_in(request.values)
     try:
-        return Filter.model_validate(_asked(), by_alias=True, by_name=False).meant()
+        return Filter.model_validate(values, by_alias=True, by_name=False).to_job_filter()
     except ValidationError as error:
         raise invalid(error, "filter") from None
 
@@ -117,7 +114,7 @@ def _before() -> UUID | None:
     try:
         return UUID(request.args["before"]) if "before" in request.args else None
     except ValueError:
-        raise BadRequest("That is no page of this list") from None
+        raise BadRequest("`before` is not the id of a job") from None
 
 
 def _why() -> str:

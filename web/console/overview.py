@@ -1,4 +1,4 @@
-"""The first page of the console: how the service is, what failed, and what the day has brought."""
+"""The first page of the console: the state of the service, failed jobs, and the figures of the day."""
 
 from datetime import UTC, datetime
 
@@ -17,20 +17,20 @@ from web.http.parts import current_parts
 
 @api.get("")
 def overview() -> Response:
-    """Show the state of the house, what failed, and what the day has brought."""
+    """Show the state of the service, failed jobs, and the figures of the day."""
     parts, now = current_parts(), datetime.now(UTC)
     with parts.database.read() as reader:
-        gauges, house = read_gauges(reader), read_overview(reader, now=now)
+        gauges, today = read_gauges(reader), read_overview(reader, now=now)
         causes = job_search.causes(reader, JobFilter(state=JobState.FAILED))
-        done = acts.latest(reader, limit=10)
+        latest_acts = acts.latest(reader, limit=10)
     return page(
         "overview.html",
         gauges=gauges,
-        house=house,
+        overview=today,
         causes=causes,
-        acts=done,
+        acts=latest_acts,
         redis=parts.bell.is_working(),
         invariants=[(invariant, gauges.violations.get(invariant.name, 0)) for invariant in INVARIANTS],
-        charts=[day_chart("Sales today", house.sales, euro=True), day_chart("Renewals today", house.renewals)],
+        charts=[day_chart("Sales today", today.sales, euro=True), day_chart("Renewals today", today.renewals)],
         now=now,
     )

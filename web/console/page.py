@@ -1,4 +1,4 @@
-"""What every page of the console has: its guard, its frame, and how it tells a refusal."""
+"""What every page of the console has: its guard, its frame, and its page for refusals."""
 
 from typing import Any, Final
 
@@ -21,7 +21,11 @@ POLICY: Final = (
 
 
 def page(template: str, *, status: int = 200, **facts: Any) -> Response:
-    """Answer a page of the console."""
+    """Answer with a page of the console.
+
+    Args:
+        facts: Variables of the template.
+    """
     csrf, operator = g.get("csrf"), g.get("operator")
     answer = make_response(
         render_template(f"console/{template}", csrf=csrf, operator=operator, why_max=WHY_MAX, **facts)
@@ -34,7 +38,7 @@ def page(template: str, *, status: int = 200, **facts: Any) -> Response:
 @door.errorhandler(Refusal)
 @api.errorhandler(Refusal)
 def refused(refusal: Refusal) -> Response:
-    """Tell a refusal as a page."""
+    """Show a refusal as a page."""
     return page("refused.html", status=HTTP_STATUSES[refusal.code], title=refusal.title, detail=refusal.detail)
 
 
@@ -44,7 +48,7 @@ def refused(refusal: Refusal) -> Response:
 @api.errorhandler(Busy)
 @api.errorhandler(Unavailable)
 @api.errorhandler(UnfitDatabase)
-def away(error: Exception) -> Response:
-    """Tell that the database is away: what an operator needs to know most."""
+def database_away(error: Exception) -> Response:
+    """Show that the database cannot be used, and where the runbook says what to do."""
     detail = f"{error}. See the runbook page database-down."
-    return page("refused.html", status=503, title="The database does not serve", detail=detail)
+    return page("refused.html", status=503, title="The database cannot be used", detail=detail)

@@ -1,6 +1,6 @@
-"""The console's sessions: an admin's token, once shown, becomes a signed cookie that only our own pages send.
+"""The console's sessions: an admin's token opens one, and a signed cookie carries it.
 
-The key that signs is made from `MANA_SERVICE_KEY`, so all processes share it and rotating that key ends old sessions
+The key that signs is derived from `MANA_SERVICE_KEY`, so all processes share it and rotating that key ends old sessions
 when the previous one is withdrawn.
 """
 
@@ -29,14 +29,14 @@ def open_session(answer: Response, user: User, token: str) -> None:
     """Give the browser a session that ends with the token, or after `LIFE_S` if that is sooner.
 
     Args:
-        token: Verified already; only its end is read here.
+        token: Already verified; only its end is read here.
     """
     ends_at = jwt.decode(token, options={"verify_signature": False})["exp"]
     life_s = min(int(ends_at - time.time()), LIFE_S)
-    told = {"who": user.id, "until": int(time.time()) + life_s, "csrf": secrets.token_urlsafe(24)}
+    session = {"who": user.id, "until": int(time.time()) + life_s, "csrf": secrets.token_urlsafe(24)}
     answer.set_cookie(
         COOKIE,
-        str(_signer().dumps(told)),
+        str(_signer().dumps(session)),
         max_age=life_s,
         path=PATH,
         httponly=True,
@@ -46,24 +46,24 @@ def open_session(answer: Response, user: User, token: str) -> None:
 
 
 def close_session(answer: Response) -> None:
-    """Take the session from the browser."""
+    """Delete the session in the browser."""
     answer.delete_cookie(COOKIE, path=PATH, httponly=True, samesite="Strict")
 
 
 def refuse_foreign_form() -> None:
-    """Refuse a form that another site's page has sent (Fetch Metadata; browsers without it rely on `SameSite`).
+    """Refuse a form that a page of another site sent (Fetch Metadata; older browsers rely on `SameSite`).
 
     Raises:
-        Forbidden: the browser says that it comes from elsewhere.
+        Forbidden: the browser says that another site sent it.
     """
     if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-        raise Forbidden("This form was not sent by our own page")
+        raise Forbidden("This form was sent by another site")
 
 
 def _check() -> None:
     try:
-        told = _signer().loads(request.cookies.get(COOKIE, ""))
-        who, until, csrf = told["who"], told["until"], told["csrf"]
+        session = _signer().loads(request.cookies.get(COOKIE, ""))
+        who, until, csrf = session["who"], session["until"], session["csrf"]
     except (BadSignature, KeyError, TypeError):
         abort(redirect(LOGIN, 303))
     if until <= time.time():
@@ -73,11 +73,11 @@ def _check() -> None:
         refuse_foreign_form()
         sent = request.form.get("csrf", "").encode()
         if not hmac.compare_digest(sent, csrf.encode()):
-            raise Forbidden("The form is not of this session: load the page again")
+            raise Forbidden("The form belongs to another session: load the page again")
 
 
 def _signer() -> URLSafeSerializer:
-    """Make what signs and reads the cookie; the last of its keys signs, each of them is read."""
+    """Build what signs and verifies the cookie: the last key signs, a cookie of any key is accepted."""
     keys = [_key(key) for key in reversed(current_parts().settings.service_keys)]
     return URLSafeSerializer(keys, salt="mana-credits console", signer_kwargs={"digest_method": hashlib.sha256})
 

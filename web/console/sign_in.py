@@ -1,4 +1,4 @@
-"""The door of the console: an administrator's token opens a session."""
+"""Signing in to the console with an administrator's token, and signing out."""
 
 from flask import Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
@@ -16,12 +16,12 @@ def login() -> Response:
 
 
 @door.post("/login")
-def enter() -> BaseResponse:
+def sign_in() -> BaseResponse:
     """Open a session for an admin's token."""
     sessions.refuse_foreign_form()
     token = request.form.get("token", "").strip()
     try:
-        user = current_parts().tokens.user_of(token)
+        user = current_parts().tokens.read_user(token)
     except Unauthorized as refusal:
         return page("login.html", status=HTTP_STATUSES[refusal.code], refusal=refusal.detail)
     if not user.is_admin:
@@ -32,7 +32,7 @@ def enter() -> BaseResponse:
 
 
 @api.post("/logout")
-def leave() -> BaseResponse:
+def sign_out() -> BaseResponse:
     """End the session."""
     answer = redirect(sessions.LOGIN, 303)
     sessions.close_session(answer)  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""The machinery of HTTP: endpoints, authentication, problems, waiting for jobs. The routes stand one floor up."""
+"""What all routes use: endpoints, authentication, problems, lists, waiting for jobs."""

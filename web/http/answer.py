@@ -1,4 +1,4 @@
-"""What a view may answer beside a plain model."""
+"""What a view may return instead of a plain model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer with a status, headers or a type of JSON of its own."""
+    """An answer with its own status, headers or media type."""
 
     body: Any
     status: int = 200

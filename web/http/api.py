@@ -1,4 +1,4 @@
-"""Endpoints: a view's signature is its contract, and the OpenAPI document is read off it."""
+"""Endpoints: a view's signature is its contract, and the OpenAPI document is built from it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """One route, as the OpenAPI document tells it.
+    """One route, with what the OpenAPI document says about it.
 
     Attributes:
         body: Model of the request's body.
@@ -29,7 +29,7 @@ class Endpoint:
         also: Models of the answers with other statuses.
         refusals: What the domain may refuse here.
         keyed: Takes an `Idempotency-Key`.
-        queued: Is done by a worker, and may be answered 202.
+        queued: A worker does it, and the answer may be 202.
     """
 
     method: str
@@ -57,7 +57,7 @@ class Api(Blueprint):
         self.before_request(self._check)
 
     def _check(self) -> None:
-        # A browser's preflight asks without a token (Fetch standard, CORS-preflight fetch); no view answers it.
+        # A browser sends a preflight without a token (Fetch standard, CORS-preflight fetch); no view answers it.
         if request.method != "OPTIONS":
             self.guard.check()
 
@@ -75,7 +75,7 @@ class Api(Blueprint):
     ) -> Callable[[View], View]:
         """Register a view.
 
-        Its parameters named `body` and `query` are read as the models they are annotated with, the others come from
+        The view's parameters `body` and `query` are read as the models they are annotated with; the others come from
         the path. It returns a model, a list of models, or an `Answer`.
         """
 
@@ -83,7 +83,7 @@ class Api(Blueprint):
             parameters = signature(view).parameters
             body, body_optional = _model_of(parameters.get("body"))
             query, _ = _model_of(parameters.get("query"))
-            made = Endpoint(
+            endpoint = Endpoint(
                 method=method,
                 path=path,
                 view=view,
@@ -98,8 +98,8 @@ class Api(Blueprint):
                 keyed=keyed,
                 queued=queued,
             )
-            self.endpoints.append(made)
-            self.add_url_rule(path, f"{method} {path}".replace(".", "_"), _caller(made), methods=[method])
+            self.endpoints.append(endpoint)
+            self.add_url_rule(path, f"{method} {path}".replace(".", "_"), _caller(endpoint), methods=[method])
             return view
 
         return register
@@ -114,7 +114,7 @@ def _model_of(parameter: Any) -> tuple[type[BaseModel] | None, bool]:
 
 
 def _caller(endpoint: Endpoint) -> Callable[..., Response]:
-    """Make the function that Flask calls."""
+    """Build the function that Flask calls."""
     view, body, query, status = endpoint.view, endpoint.body, endpoint.query, endpoint.status
 
     def call(**arguments: Any) -> Response:
@@ -135,7 +135,7 @@ def _read_query(model: type[BaseModel]) -> BaseModel:
 
 
 def respond(result: Any, status: int) -> Response:
-    """Write what a view returned as JSON."""
+    """Turn what a view returned into a response."""
     if isinstance(result, Response):
         return result
     if not isinstance(result, Answer):

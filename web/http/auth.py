@@ -1,4 +1,4 @@
-"""Who is asking: guards, one for each kind of caller. Every route stands behind exactly one."""
+"""Guards: one for each kind of caller. Every route has exactly one."""
 
 import hmac
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class Guard:
     """A check that every request to a group of routes passes first.
 
     Attributes:
-        name: As the OpenAPI document's security scheme; `None` for open doors.
+        name: Of the security scheme in the OpenAPI document; `None` where everyone may call.
     """
 
     name: str | None
@@ -28,7 +28,7 @@ def _check_user() -> None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("A bearer token is needed")
-    g.user = current_parts().tokens.user_of(token.strip())
+    g.user = current_parts().tokens.read_user(token.strip())
 
 
 def _check_admin() -> None:
@@ -51,18 +51,18 @@ def _check_user_or_service() -> None:
 
 
 def _is_service() -> bool:
-    """Compare with every key, in constant time, so that neither the key nor which one matched can be timed."""
-    told = request.headers.get("X-Service-Key", "").encode("latin-1", "replace")
-    matches = [hmac.compare_digest(told, key.encode()) for key in current_parts().settings.service_keys]
+    """Compare with every key in constant time: the time taken shows neither a key nor which of them matched."""
+    sent = request.headers.get("X-Service-Key", "").encode("latin-1", "replace")
+    matches = [hmac.compare_digest(sent, key.encode()) for key in current_parts().settings.service_keys]
     return any(matches)
 
 
 def _check_nothing() -> None:
-    """Open to everyone."""
+    """Let everyone in."""
 
 
-def as_caller_may_see(user: User | None) -> UserId | None:
-    """Tell whose objects the caller may see; `None` for services and admins, who see all."""
+def visible_owner(user: User | None) -> UserId | None:
+    """Return whose objects the caller may see; `None` for services and admins, who may see all."""
     return None if user is None or user.is_admin else user.id
 
 

@@ -1,4 +1,4 @@
-"""Reading a JSON body: strictly, within bounds, with the traps of JSON closed."""
+"""Reading a JSON body: strictly, within bounds, without repeated members, NaN and other traps of JSON."""
 
 import json
 import threading
@@ -14,8 +14,8 @@ from web.http.problems import BadRequest
 T = TypeVar("T", bound=BaseModel)
 
 READING_MAX: Final = 16
-"""How many threads of this process may read bodies: half of them. A client that sends slowly holds one of these, and
-keeps nobody from asking what needs no body."""
+"""How many threads of this process may read bodies: half of them. Clients that send slowly can occupy these, but not
+those that serve requests without a body."""
 
 READING_WAIT_S: Final = 0.5
 
@@ -50,40 +50,40 @@ def read_raw() -> bytes:
 
     Raises:
         RequestEntityTooLarge: it is larger than this request allows.
-        Busy: too many other bodies have begun and not ended.
+        Busy: too many other bodies are being read.
     """
     if not _reading.acquire(timeout=READING_WAIT_S):
-        raise Busy("too many bodies are on their way")
+        raise Busy("too many bodies are being sent")
     try:
         raw = request.get_data(cache=False)
     finally:
         _reading.release()
-    # A body sent in chunks has no length beforehand; werkzeug cuts it off at the bound instead of refusing it.
+    # A body sent in chunks has no length in advance; werkzeug cuts it at the bound and does not refuse it.
     if request.content_length is None and len(raw) == request.max_content_length:
         raise RequestEntityTooLarge
     return raw
 
 
 def _is_encoded() -> bool:
-    """Tell whether the body is declared to be something else than plain UTF-8."""
+    """Return whether the body is declared as anything but plain UTF-8."""
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     return charset not in {"utf-8", "utf8"} or request.headers.get("Content-Encoding", "identity") != "identity"
 
 
 def invalid(error: ValidationError, where: str) -> BadRequest:
-    """Turn pydantic's findings into ours. Values are not repeated: they may be secrets."""
+    """Turn pydantic's errors into a refusal. Values are not repeated: they may be secrets."""
     errors = [
-        {"field": ".".join(str(part) for part in one["loc"]) or where, "message": one["msg"]}
-        for one in error.errors(include_url=False, include_input=False, include_context=False)
+        {"field": ".".join(str(part) for part in detail["loc"]) or where, "message": detail["msg"]}
+        for detail in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     return BadRequest(f"The {where} is not valid", errors=errors)
 
 
 def refuse_traps(raw: bytes) -> None:
-    """Refuse what JSON parsers quietly accept or choke on: repeated members, NaN, infinities, depth, bad text.
+    """Refuse what JSON parsers accept silently or fail on: repeated members, NaN, infinities, depth, bad text.
 
     Raises:
-        BadRequest: the text is not JSON, or has one of these.
+        BadRequest: the text is not JSON, or contains one of these.
     """
     try:
         parsed = json.loads(raw, object_pairs_hook=_unrepeated, parse_constant=_no_constant, parse_float=_finite_float)

@@ -1,7 +1,7 @@
-"""Guessing gift codes is slowed down: look-ups that find nothing are counted, per address and per user.
+"""Rate limit against guessing gift codes: look-ups that find nothing are counted, per address and per user.
 
-Counted in Redis, so that all processes count together, and in the process as well: without Redis, or with one that
-refuses writes, each process still counts for itself. The limit never opens and never costs a request its answer.
+They are counted in Redis, for all processes together, and in each process too: without Redis, or if Redis refuses
+writes, each process still counts its own. The limit always holds, and a Redis that fails never fails a request.
 """
 
 import time
@@ -20,21 +20,21 @@ from domain.rules.gift_codes import is_unguessable
 from web.http.problems import TooManyRequests
 
 PER_ADDRESS: Final = "30 per minute; 300 per hour"
-"""Misses of one address. Many people may share one behind a provider's gateway; who finds a gift does not count."""
+"""Misses of one address. Many people may share one behind a provider's gateway; only misses count."""
 
 PER_USER: Final = "10 per minute; 60 per hour"
 REDIS_TIMEOUT_S: Final = 0.1
 REDIS_PAUSE_S: Final = 1.0
-"""How long Redis is left alone after it failed."""
+"""How long Redis is not asked after it failed."""
 
 T = TypeVar("T")
 
 _NETWORK_BITS: Final = 64
-"""A customer of IPv6 has at least a /64: that many addresses are one."""
+"""A customer of IPv6 has at least a /64: its addresses count as one."""
 
 
 class SharedStorage(Storage):
-    """Counts in the process always and in Redis when it answers; the higher count is believed.
+    """Counts in the process, and in Redis while it answers; the higher count is valid.
 
     Args:
         redis_url: The Redis that all processes share.
@@ -45,58 +45,58 @@ class SharedStorage(Storage):
     def __init__(self, uri: str, wrap_exceptions: bool = False, **options: Any) -> None:  # noqa: FBT001, FBT002
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         timeouts: Any = {"socket_timeout": REDIS_TIMEOUT_S, "socket_connect_timeout": REDIS_TIMEOUT_S}
-        self._own = MemoryStorage()
+        self._local = MemoryStorage()
         self._shared = RedisStorage(options["redis_url"], key_prefix="mana-guesses", **timeouts)
-        self._alone_until = 0.0
+        self._redis_paused_until = 0.0
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What this storage may raise: nothing of its own."""
+        """The errors that the library may catch; this storage raises none."""
         return redis.RedisError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count."""
-        own = self._own.incr(key, expiry, amount)
-        return max(own, self._ask(lambda: self._shared.incr(key, expiry, amount), otherwise=0))
+        """Add to a count and return it."""
+        local = self._local.incr(key, expiry, amount)
+        return max(local, self._ask(lambda: self._shared.incr(key, expiry, amount), otherwise=0))
 
     def get(self, key: str) -> int:
         """Read a count."""
-        return max(self._own.get(key), self._ask(lambda: self._shared.get(key), otherwise=0))
+        return max(self._local.get(key), self._ask(lambda: self._shared.get(key), otherwise=0))
 
     def get_expiry(self, key: str) -> float:
-        """Tell when a count ends, in seconds since 1970."""
-        return max(self._own.get_expiry(key), self._ask(lambda: self._shared.get_expiry(key), otherwise=0.0))
+        """Return when a count ends, in seconds since 1970."""
+        return max(self._local.get_expiry(key), self._ask(lambda: self._shared.get_expiry(key), otherwise=0.0))
 
     def check(self) -> bool:
-        """Tell that counting works: it always does."""
+        """Return whether counting works: it always does."""
         return True
 
     def reset(self) -> int | None:
-        """Forget what this process has counted."""
-        return self._own.reset()
+        """Delete all counts of this process."""
+        return self._local.reset()
 
     def clear(self, key: str) -> None:
-        """Forget a count."""
-        self._own.clear(key)
+        """Delete a count."""
+        self._local.clear(key)
         self._ask(lambda: self._shared.clear(key), otherwise=None)
 
     def _ask(self, call: Callable[[], T], *, otherwise: T) -> T:
-        if time.monotonic() < self._alone_until:
+        if time.monotonic() < self._redis_paused_until:
             return otherwise
         try:
             return call()
         except redis.RedisError:
-            self._alone_until = time.monotonic() + REDIS_PAUSE_S
+            self._redis_paused_until = time.monotonic() + REDIS_PAUSE_S
             return otherwise
 
 
 def _address() -> str:
-    told = request.remote_addr or "unknown"
+    remote = request.remote_addr or "unknown"
     try:
-        address = ip_address(told)
+        address = ip_address(remote)
     except ValueError:
-        return told
-    return told if address.version == 4 else str(ip_network((address, _NETWORK_BITS), strict=False))  # noqa: PLR2004
+        return remote
+    return remote if address.version == 4 else str(ip_network((address, _NETWORK_BITS), strict=False))  # noqa: PLR2004
 
 
 def _user() -> str:
@@ -107,7 +107,7 @@ def _has_no_user() -> bool:
     return getattr(g, "user", None) is None
 
 
-def _found_nothing(answer: Response) -> bool:
+def _is_miss(answer: Response) -> bool:
     return answer.status_code == 404  # noqa: PLR2004
 
 
@@ -116,54 +116,54 @@ def _refuse(limit: RequestLimit) -> NoReturn:
 
 
 _limiter = Limiter(_address, storage_uri="mana-guesses://", swallow_errors=False, on_breach=_refuse)
-_by_address = _limiter.shared_limit(PER_ADDRESS, "gift-code", deduct_when=_found_nothing)
+_by_address = _limiter.shared_limit(PER_ADDRESS, "gift-code", deduct_when=_is_miss)
 _by_user = _limiter.shared_limit(
-    PER_USER, "gift-code-of-user", key_func=_user, exempt_when=_has_no_user, deduct_when=_found_nothing
+    PER_USER, "gift-code-of-user", key_func=_user, exempt_when=_has_no_user, deduct_when=_is_miss
 )
 
 
 def install(app: Flask, redis_url: str, *, only: Sequence[str]) -> None:
-    """Count for this application.
+    """Install the limit in an application.
 
     Args:
-        only: The blueprints whose views call `slow_for_guessers`. The library hooks itself around every request of the
-            application, which costs each 50 µs; its hooks are moved to where they are needed.
+        only: The blueprints whose views call `limit_guesses`. The library hooks into every request of the
+            application, which costs 50 µs each; its hooks are moved to these blueprints.
     """
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {"redis_url": redis_url}
     _limiter.init_app(app)
-    every: tuple[dict[Any, list[Any]], ...] = (
+    all_hooks: tuple[dict[Any, list[Any]], ...] = (
         app.before_request_funcs,
         app.after_request_funcs,
         app.teardown_request_funcs,
     )
-    for hooks in every:
+    for hooks in all_hooks:
         hook = hooks[None].pop()
         for blueprint in only:
             hooks.setdefault(blueprint, []).append(hook)
 
 
 @contextmanager
-def slow_for_guessers(typed: str) -> Iterator[None]:
-    """Slow down whoever guesses codes, and nobody else behind the same address.
+def limit_guesses(typed: str) -> Iterator[None]:
+    """Limit how often codes are guessed, without a limit for others behind the same address.
 
-    Who has a code of 75 random bits has not guessed it: whether it is there is looked up first. All other texts, and
-    the short codes of an earlier service, are counted before they are looked up. An answer of 404 is a miss.
+    A code of 75 random bits cannot be guessed: it is looked up first, and counted if it is not there. All other texts,
+    and the short codes of an earlier service, are counted before they are looked up. An answer of 404 is a miss.
 
     Raises:
         TooManyRequests: too many misses of this address or this user.
     """
     guessable = not is_unguessable(typed)
     if guessable:
-        _count_a_miss()
+        _count_miss()
     try:
         yield
     except NotFound:
         if not guessable:
-            _count_a_miss()
+            _count_miss()
         raise
 
 
 @_by_address
 @_by_user
-def _count_a_miss() -> None:
-    """Count this request if its answer is 404, and refuse it if there were too many of them."""
+def _count_miss() -> None:
+    """Count this request if its answer is 404; refuse it if there were too many before."""

@@ -1,4 +1,4 @@
-"""The issuer's public keys: fetched, kept while the issuer is away, refetched when it rotates."""
+"""The issuer's public keys: fetched, kept while the issuer cannot be reached, fetched again when it rotates them."""
 
 import json
 import threading
@@ -14,13 +14,13 @@ FRESH_S: Final = 300
 """After this the keys are fetched again in the background, so that a withdrawn key is noticed."""
 
 KEPT_S: Final = 24 * 3600
-"""How long known keys serve while the issuer is away."""
+"""How long known keys are used while the issuer cannot be reached."""
 
 UNKNOWN_PAUSE_S: Final = 30
-"""An unknown key id causes a fetch at most this often, however many are tried."""
+"""Unknown key ids cause at most one fetch in this time, however many are sent."""
 
 EMPTY_PAUSE_S: Final = 2
-"""The same while no key is known at all."""
+"""The same while no key is known."""
 
 FETCH_TIMEOUT_S: Final = 3
 ANSWER_BYTES_MAX: Final = 1_000_000
@@ -39,11 +39,11 @@ class IssuerKeys:
         self._url = url
         self._keys: Mapping[str, jwt.PyJWK] = {}
         self._fetched_at = float("-inf")
-        self._tried_at = float("-inf")
+        self._last_fetch_at = float("-inf")
         self._fetching = threading.Lock()
 
     def find(self, key_id: str) -> jwt.PyJWK | None:
-        """Find a key; nothing if the issuer does not publish it.
+        """Find a key; `None` if the issuer does not publish it.
 
         Raises:
             KeysUnavailable: no key is known that may still be trusted.
@@ -59,22 +59,22 @@ class IssuerKeys:
         return self._keys.get(key_id)
 
     def knows(self, key_id: str) -> bool:
-        """Tell whether a key is still published, as far as we know; asks again when that is long ago."""
+        """Return whether a key was published at the last fetch; starts another fetch if that was long ago."""
         age = time.monotonic() - self._fetched_at
         if age > FRESH_S:
             self._refresh_in_background()
         return key_id in self._keys and age < KEPT_S
 
     def _refresh_in_background(self) -> None:
-        if time.monotonic() - self._tried_at > UNKNOWN_PAUSE_S and not self._fetching.locked():
+        if time.monotonic() - self._last_fetch_at > UNKNOWN_PAUSE_S and not self._fetching.locked():
             threading.Thread(target=self._fetch_if_due, args=(UNKNOWN_PAUSE_S,), daemon=True).start()
 
     def _fetch_if_due(self, pause_s: float) -> None:
-        """Fetch, unless that was tried within `pause_s`. One thread fetches; the others wait for what it finds."""
+        """Fetch, unless the last fetch began within `pause_s`. One thread fetches; the others wait for its keys."""
         with self._fetching:
-            if time.monotonic() - self._tried_at < pause_s:
+            if time.monotonic() - self._last_fetch_at < pause_s:
                 return
-            self._tried_at = time.monotonic()
+            self._last_fetch_at = time.monotonic()
             try:
                 self._keys = self._fetch()
                 self._fetched_at = time.monotonic()

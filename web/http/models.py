@@ -1,4 +1,4 @@
-"""The base of every body, query and answer: camelCase outside, snake_case inside, nothing unknown, nothing coerced."""
+"""The base of every body, query and answer: camelCase in JSON, snake_case here, nothing unknown, no coercion."""
 
 import json
 import math
@@ -40,28 +40,28 @@ class Model(BaseModel):
 
 
 def instant(moment: datetime) -> str:
-    """Write a time as the contract wants it: UTC, milliseconds, `Z`."""
+    """Format a time as the contract says: UTC, milliseconds, `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def _zeros(value: Any) -> int:
-    """Count the zeros that PostgreSQL writes where JSON has an exponent: 1e300 is 301 digits to it."""
+def _exponent_digits(value: Any) -> int:
+    """Count the digits that PostgreSQL writes for an exponent: it stores 1e300 as 301 digits."""
     if isinstance(value, float):
         return abs(math.frexp(value)[1]) * 3 // 10
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list):
         return 0
-    return sum(_zeros(member) for member in value)
+    return sum(_exponent_digits(member) for member in value)
 
 
-def _small(metadata: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(metadata).encode()) + _zeros(metadata) > METADATA_BYTES_MAX:
+def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
+    if len(json.dumps(metadata).encode()) + _exponent_digits(metadata) > METADATA_BYTES_MAX:
         raise ValueError(f"must be at most {METADATA_BYTES_MAX} bytes of JSON")
     return metadata
 
 
-def _digits(value: Any) -> Any:
+def _read_digits(value: Any) -> Any:
     if isinstance(value, str):
         if not (value.isascii() and value.isdigit() and len(value) <= 9):  # noqa: PLR2004 - any bound below 2^31 does
             raise ValueError("must be a whole number")
@@ -73,11 +73,11 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-# A type alias with a name of its own becomes a schema with that name, in place of one for each member.
+# A named type alias becomes one schema of that name; otherwise each member would have a schema of its own.
 JsonObject = TypeAliasType("JsonObject", dict[str, Any])
 
 UNSENT: Final[Any] = Field(exclude_if=_is_none)
-"""Marks a member that is left out, not null, where there is nothing to tell."""
+"""Marks a member that is left out of the JSON, instead of null, if it has no value."""
 
 Instant = Annotated[
     datetime,
@@ -89,18 +89,18 @@ Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
 AppId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Description = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 UserIdText = Annotated[str, StringConstraints(min_length=1, max_length=USER_ID_MAX)]
-Metadata = Annotated[JsonObject, AfterValidator(_small)]
+Metadata = Annotated[JsonObject, AfterValidator(_bounded)]
 KeyText = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
 
 
-class Page(Model):
-    """How much of a list, from where.
+class ListQuery(Model):
+    """Which part of a list to read.
 
-    `cursor` comes from the `Link` header of the answer before, and goes on behind it however much was added meanwhile.
+    `cursor` comes from the `Link` header of the page before. The next page begins after it, whatever was added since.
     """
 
-    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_digits)] = 50
-    offset: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_digits)] = 0
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_read_digits)] = 50
+    offset: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_read_digits)] = 0
     cursor: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 

@@ -1,4 +1,4 @@
-"""What the views work with: settings, database, bell, tokens. One set for each application."""
+"""What the views work with: settings, database, bell, tokens. Each application has its own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ EXTENSION: Final = "mana_credits"
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The parts of a web process (`process.WebParts`), and what it keeps in memory.
+    """The parts of a web process (`process.parts.WebParts`), and what it keeps in memory.
 
     Attributes:
         openapi: The OpenAPI document of this application.
@@ -45,23 +45,23 @@ class Parts:
 
 
 def current_parts() -> Parts:
-    """Find the parts of the application that handles this request."""
+    """Return the parts of the application that handles this request."""
     return cast("Parts", current_app.extensions[EXTENSION])
 
 
 @contextmanager
 def transaction(user_id: UserId) -> Iterator[Store]:
-    """Open a transaction in which this user's rows are written; a few at a time for each user."""
+    """Open a transaction in which this user's rows are written. Each user has a few at a time."""
     parts = current_parts()
-    with parts.turns.of(user_id), parts.database.begin() as store:
+    with parts.turns.take(user_id), parts.database.begin() as store:
         yield store
 
 
 @contextmanager
 def reading(user_id: UserId) -> Iterator[Reader]:
-    """Open a connection to read a user's rows with; a few at a time for each user."""
+    """Open a connection to read a user's rows with. Each user has a few at a time."""
     parts = current_parts()
-    with parts.turns.of(user_id), parts.database.read() as reader:
+    with parts.turns.take(user_id), parts.database.read() as reader:
         yield reader
 
 
@@ -69,7 +69,7 @@ def reading(user_id: UserId) -> Iterator[Reader]:
 def statement(user_id: UserId) -> Iterator[Store]:
     """Open a store for an act of one statement, which commits by itself."""
     parts = current_parts()
-    with parts.turns.of(user_id), parts.database.single() as store:
+    with parts.turns.take(user_id), parts.database.single() as store:
         yield store
 
 

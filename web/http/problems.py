@@ -1,4 +1,4 @@
-"""How this service says no: `application/problem+json` (RFC 9457), one table from refusal to status."""
+"""Problem documents (`application/problem+json`, RFC 9457), and the status of each refusal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -67,7 +67,7 @@ log = structlog.get_logger()
 
 
 class BadRequest(Refusal):
-    """The body, path, query or a header is not what the contract asks for."""
+    """The body, path, query or a header is not valid."""
 
     code = "validation_error"
     title = "Invalid request"
@@ -78,28 +78,28 @@ class BadRequest(Refusal):
 
 
 class Unauthorized(Refusal):
-    """Nobody we know: no token or key, or not a valid one."""
+    """The caller is unknown: no token or key, or not a valid one."""
 
     code = "unauthorized"
     title = "Unauthorized"
 
 
 class Forbidden(Refusal):
-    """Somebody we know, who may not do this."""
+    """The caller is known and may not do this."""
 
     code = "forbidden"
     title = "Forbidden"
 
 
 class NotReady(Refusal):
-    """Something we need is away; the same request may succeed in a moment."""
+    """Something the service needs is not available; the same request may succeed in a moment."""
 
     code = "not_ready"
     title = "Service unavailable"
 
 
 class TooManyRequests(Refusal):
-    """The caller must slow down.
+    """The caller sends too many requests.
 
     Attributes:
         retry_after_s: Seconds after which it may ask again.
@@ -138,7 +138,7 @@ _KINDS: Final = {
 
 
 def problem(status: int, code: str, title: str, detail: str, **members: Any) -> Response:
-    """Make a problem document."""
+    """Build a response with a problem document."""
     document = {
         "type": f"{_TYPE}{code}",
         "title": title,
@@ -157,21 +157,26 @@ def problem(status: int, code: str, title: str, detail: str, **members: Any) -> 
     return answer
 
 
-def of_job(told: Mapping[str, Any], *, job_id: UUID | None = None) -> Problem:
-    """Write the problem a job ended with as a whole problem document; with `job_id` when it is itself the answer."""
-    status = HTTP_STATUSES.get(told["code"], 400)
+def job_problem(stored: Mapping[str, Any], *, job_id: UUID | None = None) -> Problem:
+    """Build the problem document of a job that was refused or failed.
+
+    Args:
+        stored: The job's problem: `code`, `title`, `detail` and perhaps more members.
+        job_id: Of the job, if the document is itself the answer.
+    """
+    status = HTTP_STATUSES.get(stored["code"], 400)
     return Problem(
-        type=f"{_TYPE}{told['code']}",
+        type=f"{_TYPE}{stored['code']}",
         status=status,
         status_code=status,
-        message=told["detail"],
+        message=stored["detail"],
         job_id=job_id,
-        **told,
+        **stored,
     )
 
 
 def refused(refusal: Refusal) -> Response:
-    """Answer a refusal."""
+    """Answer with a refusal."""
     members: dict[str, Any] = {"details": dict(refusal.details)} if refusal.details else {}
     if isinstance(refusal, BadRequest) and refusal.errors:
         members["errors"] = list(refusal.errors)
@@ -182,7 +187,7 @@ def refused(refusal: Refusal) -> Response:
 
 
 def install(app: Flask) -> None:
-    """Answer everything that can go wrong with a problem document."""
+    """Answer every error with a problem document."""
 
     @app.errorhandler(Refusal)
     def _(refusal: Refusal) -> Response:
@@ -200,14 +205,18 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def _(error: HTTPException) -> Response:
-        status = error.code or 500
-        code, title = _KINDS.get(status, ("http_error", error.name))
-        made = problem(status, code, title, error.description or title)
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            made.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-        return made
+        return _refused_by_flask(error)
 
     @app.errorhandler(Exception)
     def _(error: Exception) -> Response:
         log.error("unexpected_error", exc_info=error)
         return problem(500, "internal_error", "Internal error", "Something went wrong; it has been written down")
+
+
+def _refused_by_flask(error: HTTPException) -> Response:
+    status = error.code or 500
+    code, title = _KINDS.get(status, ("http_error", error.name))
+    answer = problem(status, code, title, error.description or title)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return answer

@@ -1,4 +1,4 @@
-"""Around every request: its id, its log line, its metrics, the headers every answer carries."""
+"""What happens around every request: its id, its log line, its metrics, the headers of every answer."""
 
 import re
 import time
@@ -25,38 +25,38 @@ _HEADERS: Final = {
 
 
 def request_id() -> str:
-    """Tell the id of this request: the caller's, if it sent a decent one, else a new one."""
+    """Return the id of this request: the caller's if it sent a valid one, else a new one."""
     return str(g.request_id)
 
 
 def install(app: Flask) -> None:
-    """Give every request an id and every answer its headers, a log line and its place in the metrics."""
+    """Give every request an id, a log line and metrics, and every answer its headers."""
     app.before_request(_begin)
     app.after_request(_end)
 
 
 def _begin() -> None:
     g.began = time.perf_counter()
-    told = request.headers.get("X-Request-Id", "")
-    g.request_id = told if _ID.fullmatch(told) else new_id().hex
+    sent_id = request.headers.get("X-Request-Id", "")
+    g.request_id = sent_id if _ID.fullmatch(sent_id) else new_id().hex
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
 def _end(answer: Response) -> Response:
-    asked, status = request._get_current_object(), answer.status_code  # type: ignore[attr-defined] # noqa: SLF001
+    current, status = request._get_current_object(), answer.status_code  # type: ignore[attr-defined] # noqa: SLF001
     answer.headers.extend({**_HEADERS, "X-Request-Id": g.request_id})
-    took = time.perf_counter() - g.began
-    route = asked.url_rule.rule if asked.url_rule else "unknown"
-    # A client may make up methods; metrics must not grow with them.
-    _counter(asked.method if asked.method in _METHODS else "other", route, status).inc()
-    _histogram(route).observe(took)
+    seconds = time.perf_counter() - g.began
+    route = current.url_rule.rule if current.url_rule else "unknown"
+    # A client may send any method; the number of metrics must not grow with them.
+    _counter(current.method if current.method in _METHODS else "other", route, status).inc()
+    _histogram(route).observe(seconds)
     if route not in _QUIET:
         # The route, never the path: paths hold gift codes.
-        log.info("request", method=asked.method, route=route, status=status, ms=round(took * 1000, 1))
+        log.info("request", method=current.method, route=route, status=status, ms=round(seconds * 1000, 1))
     return answer
 
 
-# Looking labels up costs more than counting; there are as many as routes.
+# Looking up labels costs more than counting. There are only as many as routes.
 _counter = cache(requests_total.labels)
 _histogram = cache(request_seconds.labels)

@@ -1,4 +1,4 @@
-"""The issuer's tokens: which user one speaks for."""
+"""Verifying the issuer's tokens, and reading the user in them."""
 
 import time
 from collections import OrderedDict
@@ -19,11 +19,11 @@ VERIFIED_MAX: Final = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """The user a token speaks for.
+    """The user that a token names.
 
     Attributes:
-        email: Lower or mixed case, as the issuer wrote it.
-        email_verified: Whether the issuer says so, or says nothing of it.
+        email: As the issuer wrote it, in any case.
+        email_verified: False only if the issuer says that it is not verified.
     """
 
     id: UserId
@@ -34,7 +34,7 @@ class User:
 
 
 class Tokens:
-    """Verifies the issuer's tokens (RFC 7519, EdDSA only), remembering those it has verified until they end."""
+    """Verifies the issuer's tokens (RFC 7519, EdDSA only), and remembers the verified ones until they expire."""
 
     def __init__(self, keys: IssuerKeys, *, issuer: str) -> None:
         self._keys = keys
@@ -42,16 +42,16 @@ class Tokens:
         self._verified: OrderedDict[str, tuple[User, float, str]] = OrderedDict()
         self._lock = Lock()
 
-    def user_of(self, token: str) -> User:
-        """Read the user a token speaks for.
+    def read_user(self, token: str) -> User:
+        """Verify a token and return its user.
 
         Raises:
             Unauthorized: the token is not valid.
             NotReady: the issuer's keys are not known and cannot be fetched.
         """
-        known = self._verified.get(token)
-        if known is not None and known[1] > time.time() and self._keys.knows(known[2]):
-            return known[0]
+        user, expires_at, key_id = self._verified.get(token, (None, 0.0, ""))
+        if user is not None and expires_at > time.time() and self._keys.knows(key_id):
+            return user
         if len(token) > TOKEN_BYTES_MAX:
             raise Unauthorized("The token is too large")
         user, expires_at, key_id = self._verify(token)

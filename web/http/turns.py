@@ -1,4 +1,4 @@
-"""Taking turns: one user's flood, or one user's locked row, must not take every thread and connection of the house."""
+"""Taking turns: one user's many requests, or one locked row, must not occupy every thread and connection."""
 
 import threading
 import time
@@ -11,21 +11,21 @@ from domain.errors import Busy
 from domain.units import UserId
 
 AT_ONCE: Final = 2
-"""How many requests of one user may be in the database at once, in this process; more only queue at the row's lock."""
+"""How many requests of a user may use the database at once, in this process. More would wait for the row's lock."""
 
 IN_LINE: Final = 60
-"""How many more may wait for their turn: fifty repeats of one key at once are all answered, a flood is not."""
+"""How many more may wait for their turn. Fifty repeats of one key at once are all answered; thousands are not."""
 
 PATIENT: Final = 12
-"""How many wait `WAIT_S` in a line that stands still. Those behind them wait only `SHORT_WAIT_S`, so that most threads
-stay free for others. In a line that moves, all wait `WAIT_S`."""
+"""How many wait `WAIT_S` while no turn ends. Those behind them wait only `SHORT_WAIT_S`, so that most threads stay free
+for others. While turns end, all wait `WAIT_S`."""
 
 WAIT_S: Final = 2.0
 SHORT_WAIT_S: Final = 0.3
 
 
 class _Line:
-    """The requests of one user: how many are inside, who waits, first come first served, and when one went last."""
+    """The requests of one user: how many have a turn, who waits (in order), and when the last turn ended."""
 
     __slots__ = ("inside", "moved_at", "waiting")
 
@@ -36,14 +36,14 @@ class _Line:
 
 
 class Turns:
-    """Lets a few requests of each user in at a time, in the order they came."""
+    """Gives turns to a few requests of each user at a time, in the order they came."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lines: dict[UserId, _Line] = {}
 
     @contextmanager
-    def of(self, user_id: UserId) -> Iterator[None]:
+    def take(self, user_id: UserId) -> Iterator[None]:
         """Wait for a turn and hold it for the block.
 
         Raises:
@@ -73,7 +73,7 @@ class Turns:
         left_s = patience_s
         while not called.wait(left_s):
             with self._lock:
-                if called.is_set():  # the turn came at this very moment, and is ours
+                if called.is_set():  # the turn came at this moment
                     return
                 left_s = min(until, line.moved_at + patience_s) - time.monotonic()
                 if left_s <= 0:
@@ -85,7 +85,7 @@ class Turns:
             line = self._lines[user_id]
             line.moved_at = time.monotonic()
             if line.waiting:
-                line.waiting.popleft().set()  # our place goes to the next; nobody slips in between
+                line.waiting.popleft().set()  # the turn goes to the next in line, and to no newcomer
                 return
             line.inside -= 1
             if not line.inside:

@@ -1,4 +1,4 @@
-"""Queued acts: ring, wait a little for the worker, answer what it did, or 202 with where to ask.
+"""Queued acts: ring for the job, wait a little for a worker, answer with its result, or 202 with its address.
 
 `Prefer`: RFC 7240.
 """
@@ -14,6 +14,7 @@ from flask import request
 from domain.rules.jobs import JobState, P, R, Recorded
 from web.http import problems
 from web.http.answer import BASE, Answer
+from web.http.idempotency_header import REPLAYED
 from web.http.models import Accepted
 from web.http.parts import current_parts
 
@@ -25,34 +26,34 @@ _ASYNC: Final = re.compile(r"^respond-async$", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Preference:
-    """How long the client wants to wait, and how that is echoed in `Preference-Applied`."""
+    """How long the client wants to wait, and what `Preference-Applied` says."""
 
     wait_s: float
     applied: str | None
 
 
 def preference(header: str, *, default_s: float) -> Preference:
-    """Read a `Prefer` header; what we do not know in it is ignored, as RFC 7240 asks."""
+    """Read a `Prefer` header. Unknown preferences are ignored, as RFC 7240 says."""
     for part in (part.strip() for part in re.split(r"[,;]", header)):
         if _ASYNC.match(part):
             return Preference(wait_s=0, applied="respond-async")
-        if told := _WAIT.match(part):
-            seconds = min(int(told[1]), PREFERRED_MAX_S)
+        if match := _WAIT.match(part):
+            seconds = min(int(match[1]), PREFERRED_MAX_S)
             return Preference(wait_s=seconds, applied=f"wait={seconds}")
     return Preference(wait_s=default_s, applied=None)
 
 
-def answer_of(
+def wait_and_answer(
     recorded: Recorded[P, R],
     *,
     model: Callable[[R], Any],
     purchase_id: UUID | None = None,
 ) -> Answer:
-    """Ring for a recorded job and answer what came of it within the wait. Call it after the commit.
+    """Ring for a recorded job, wait for it, and answer with its result, its problem, or 202. Call it after the commit.
 
     Args:
-        model: Makes the answer of a done job from its result.
-        purchase_id: Of the purchase this is about, for clients that go on before the job is done.
+        model: Builds the answer of a done job from its result.
+        purchase_id: Of the purchase this job is about, for clients that continue before the job is done.
     """
     parts = current_parts()
     preferred = preference(request.headers.get("Prefer", ""), default_s=parts.settings.job_wait_s)
@@ -63,14 +64,14 @@ def answer_of(
         job = parts.waiting_room.wait(job, most_s=preferred.wait_s)
     headers = {"Preference-Applied": preferred.applied} if preferred.applied else {}
     if was_done:
-        headers["Idempotency-Replayed"] = "true"
+        headers[REPLAYED] = "true"
     match job.state:
         case JobState.DONE:
             return Answer(body=model(recorded.kind.read_result(job)), headers=headers)
         case JobState.REJECTED | JobState.FAILED | JobState.DISCARDED:
-            told = problems.of_job(job.problem or _DISCARDED, job_id=job.id)
-            retry = {"Retry-After": "1"} if told.status == 503 else {}  # noqa: PLR2004
-            return Answer(body=told, status=told.status, headers=headers | retry, mimetype=problems.PROBLEM_JSON)
+            problem = problems.job_problem(job.problem or _DISCARDED, job_id=job.id)
+            retry = {"Retry-After": "1"} if problem.status == 503 else {}  # noqa: PLR2004
+            return Answer(body=problem, status=problem.status, headers=headers | retry, mimetype=problems.PROBLEM_JSON)
         case JobState.PENDING:
             url = job_url(job.id)
             accepted = Accepted(job_id=job.id, status="pending", status_url=url, purchase_id=purchase_id)
@@ -81,5 +82,5 @@ _DISCARDED: Final = {"code": "job_discarded", "title": "Job discarded", "detail"
 
 
 def job_url(job_id: UUID) -> str:
-    """Tell where a job can be asked for."""
+    """Return the address of a job."""
     return f"{BASE}/jobs/{job_id}"

@@ -1,7 +1,7 @@
-"""Where requests wait for their jobs. Waiting never starves the API.
+"""Where requests wait for their jobs, without occupying the threads that other requests need.
 
-A bounded share of the threads may wait, and nobody waits behind a long queue. A wave of renewals has a queue of its
-own, so it keeps nobody else from waiting.
+Only a part of the threads may wait, and no request waits for a job in a long queue. Renewals have a queue of their
+own, so a wave of them does not matter to other jobs.
 """
 
 import threading
@@ -20,12 +20,12 @@ WAITING_MAX: Final = 16
 
 _FIRST_PAUSE_S: Final = 0.004
 _LONGEST_PAUSE_S: Final = 0.1
-_AGE_KNOWN_S: Final = 1.0
+_AGE_VALID_S: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Age:
-    """How old a queue's oldest due job is; good until a moment of the monotonic clock."""
+    """How old a queue's oldest due job is. Valid until `until` of the monotonic clock."""
 
     age_s: float
     until: float
@@ -40,7 +40,7 @@ class WaitingRoom:
         self._ages: dict[Queue, _Age] = {}
 
     def wait(self, job: Job, *, most_s: float) -> Job:
-        """Wait for a job to end, and return it as it then is: ended, or still pending."""
+        """Wait for a job to end; returns it as it then is: ended or still pending."""
         if job.state is not JobState.PENDING or most_s <= 0 or self._queue_age_s(job.queue) > most_s:
             return job
         if not self._places.acquire(blocking=False):
@@ -59,20 +59,20 @@ class WaitingRoom:
                 with self._database.read() as reader:
                     job = job_rows.by_id(reader, job.id) or job
             except (Busy, Unavailable):
-                return job  # it is recorded; the client can ask for it
+                return job  # it is recorded; the client can follow it
             if job.state is not JobState.PENDING:
                 break
         return job
 
     def _queue_age_s(self, queue: Queue) -> float:
-        """Tell how long the oldest due job of this queue has been waiting, as of at most a second ago."""
-        known = self._ages.get(queue)
-        if known is None or time.monotonic() > known.until:
+        """Return for how many seconds the oldest due job of a queue has waited; at most a second old."""
+        latest = self._ages.get(queue)
+        if latest is None or time.monotonic() > latest.until:
             try:
                 with self._database.read() as reader:
                     age = oldest_pending_age(reader, queue)
             except (Busy, Unavailable):
                 age = None
-            known = _Age(age_s=age.total_seconds() if age else 0.0, until=time.monotonic() + _AGE_KNOWN_S)
-            self._ages[queue] = known
-        return known.age_s
+            latest = _Age(age_s=age.total_seconds() if age else 0.0, until=time.monotonic() + _AGE_VALID_S)
+            self._ages[queue] = latest
+        return latest.age_s

@@ -1,4 +1,4 @@
-"""The users' pages. Their scripts ask the API, with the token of whoever is signed in."""
+"""The users' pages. Their scripts call the API with the signed-in user's token."""
 
 from typing import Final
 

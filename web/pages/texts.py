@@ -1,4 +1,4 @@
-"""What people read, in their language: one catalogue for each, used here and by the scripts of the pages."""
+"""The texts of the pages: one catalogue per language, used by the templates and by the scripts."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from flask import Response, request
 
 CATALOGUES: Final = Path(__file__).parent.parent / "static" / "texts"
 LANGUAGES: Final = ("en", "de")
-"""The first is spoken to whoever asks for none of them."""
+"""The first is used if a browser prefers none of them."""
 COOKIE: Final = "lang"
 _YEAR_S: Final = 365 * 24 * 3_600
 
@@ -19,19 +19,19 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def language() -> str:
-    """Tell the language of this request: chosen now (`?lang=`), chosen before (cookie), or what the browser prefers."""
+    """Return the language of this request: chosen now (`?lang=`), chosen before (cookie), or the browser's choice."""
     for chosen in (request.args.get("lang"), request.cookies.get(COOKIE)):
         if chosen in LANGUAGES:
             return chosen
     for preferred, quality in request.accept_languages:  # best first
-        spoken = preferred.partition("-")[0].lower()
-        if spoken in LANGUAGES and quality > 0:
-            return spoken
+        supported = preferred.partition("-")[0].lower()
+        if supported in LANGUAGES and quality > 0:
+            return supported
     return LANGUAGES[0]
 
 
 def remember_choice(answer: Response) -> None:
-    """Let the browser keep the language chosen with `?lang=`."""
+    """Store the language chosen with `?lang=` in the browser."""
     chosen = request.args.get("lang")
     if chosen in LANGUAGES:
         answer.set_cookie(COOKIE, chosen, max_age=_YEAR_S, samesite="Lax", httponly=True, secure=request.is_secure)

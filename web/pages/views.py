@@ -1,4 +1,4 @@
-"""The users' pages. They hold nothing personal: their scripts ask the API, with the token of whoever is signed in."""
+"""The users' pages. They contain nothing personal: their scripts call the API with the signed-in user's token."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -34,25 +34,25 @@ def shop() -> Response:
 
 @api.get("/credits/return")
 def purchase_return() -> Response:
-    """Show how far a purchase is to whoever comes back from paying it."""
+    """Show the state of a purchase after the buyer comes back from paying it."""
     return page("return.html")
 
 
 @api.get("/gifts")
 def gifts() -> Response:
-    """Show the gifts one has made and received, and make new ones."""
+    """Show the gifts the user has made and received, and make new ones."""
     return page("gifts.html", gift_max=GIFT_MAX)
 
 
 @api.get("/g/<code>")
-def gift(code: str) -> Response:  # noqa: ARG001 - the script reads it off the address
-    """Show a gift to whoever has its link. The script looks the code up, where guesses are counted."""
+def gift(code: str) -> Response:  # noqa: ARG001 - the script reads it from the address
+    """Show a gift to anyone who has its link. The script looks up the code through the API, which counts guesses."""
     return page("gift.html")
 
 
 @api.get("/g/<code>/qr.svg")
 def gift_qr_code(code: str) -> Response:
-    """Draw a gift's link as a QR code. Only the shape of the code is looked at: whether there is a gift, nobody learns.
+    """Draw a gift's link as a QR code. Only the form of the code is checked, so the answer does not show if it exists.
 
     Raises:
         NotFound: no gift can have this code.
@@ -60,42 +60,42 @@ def gift_qr_code(code: str) -> Response:
     parsed = parse_code(code)
     if parsed is None:
         raise NotFound("Gift")
-    drawn = BytesIO()
+    image = BytesIO()
     link = f"{current_parts().settings.base_url}/g/{shown(parsed)}"
     segno.make_qr(link, error="m").save(
-        drawn, kind="svg", light="white", xmldecl=False, omitsize=True, svgclass=None, lineclass=None
+        image, kind="svg", light="white", xmldecl=False, omitsize=True, svgclass=None, lineclass=None
     )
     return Response(
-        drawn.getvalue(), mimetype="image/svg+xml", headers={"Content-Security-Policy": "default-src 'none'"}
+        image.getvalue(), mimetype="image/svg+xml", headers={"Content-Security-Policy": "default-src 'none'"}
     )
 
 
 @api.get("/settings/sync")
 def sync_settings() -> Response:
-    """Show Cloud Sync: what the user has, switches and pays for."""
+    """Show Cloud Sync: its state, its settings and its price."""
     return page("sync.html", connect=current_parts().settings.sync_url)
 
 
 @api.get("/signed-in")
 def signed_in() -> Response:
-    """Take the token that the issuer sends back behind the `#`, and return to where the user came from."""
+    """Take the token that the issuer sends back after the `#`, and return to the page the user came from."""
     return page("signed-in.html")
 
 
 def page(template: str, *, connect: str | None = None, **facts: Any) -> Response:
-    """Answer a page in the language of the request.
+    """Answer with a page in the language of the request.
 
     Args:
         connect: Another origin that the page's scripts may talk to.
-        facts: What the template shows beside the texts.
+        facts: Variables of the template.
     """
-    settings, spoken = current_parts().settings, language()
+    settings, chosen = current_parts().settings, language()
     answer = make_response(
         render_template(
             f"pages/{template}",
-            t=partial(_text, TEXTS[spoken]),
-            language=spoken,
-            other_languages=[(other, _here_in(other)) for other in LANGUAGES if other != spoken],
+            t=partial(_text, TEXTS[chosen]),
+            language=chosen,
+            other_languages=[(other, _address_in(other)) for other in LANGUAGES if other != chosen],
             sign_in_url=f"{settings.auth_url}/sign-in",
             connect=connect,
             **facts,
@@ -111,6 +111,6 @@ def _text(texts: Mapping[str, str], key: str, **facts: object) -> str:
     return texts[key].format(**facts)
 
 
-def _here_in(other: str) -> str:
-    """Give the address of this page in another language."""
+def _address_in(other: str) -> str:
+    """Return the address of this page in another language."""
     return f"{request.path}?{urlencode({**request.args.to_dict(), 'lang': other})}"

@@ -1,4 +1,4 @@
-"""What anyone may ask: health, documents, metrics, gifts by their code."""
+"""Routes for everyone: health, documents, metrics, gifts by their code."""
 
 from typing import Final
 

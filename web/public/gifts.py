@@ -1,4 +1,4 @@
-"""Looking a gift up by its code, without a token. Guesses are slowed down."""
+"""Looking up a gift by its code, without a token. Guesses are limited."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from domain.rules.gifts import GiftStatus, GiftType, status_at
 from domain.store import gifts as gift_rows
 from web.http import auth
 from web.http.api import Api
-from web.http.gift_guesses import slow_for_guessers
+from web.http.gift_guesses import limit_guesses
 from web.http.models import Instant, Model
 from web.http.parts import current_parts
 from web.http.problems import TooManyRequests
@@ -17,7 +17,7 @@ api = Api("public_gifts", auth.public)
 
 
 class GiftPage(Model):
-    """A gift, as anyone who has its code sees it. Never with an e-mail address."""
+    """A gift as anyone who has its code sees it. It contains no e-mail address."""
 
     code: str
     type: GiftType
@@ -32,8 +32,8 @@ class GiftPage(Model):
 
 @api.operation("GET", "/gifts/<ref>", answers=GiftPage, refusals=[NotFound, TooManyRequests])
 def look_up_gift(ref: str) -> GiftPage:
-    """Look a gift up by its code, typed in any way."""
-    with slow_for_guessers(ref), current_parts().database.read() as reader:
+    """Look up a gift by its code. Case, spaces and dashes do not matter."""
+    with limit_guesses(ref), current_parts().database.read() as reader:
         gift = gift_rows.get_by_code(reader, ref)
     return GiftPage(
         code=shown(gift.code),

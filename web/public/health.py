@@ -23,7 +23,7 @@ class Health(Model):
 
 
 class Ready(Model):
-    """What this process needs, and whether it is there. Without Redis jobs start a little later: `degraded`."""
+    """Whether PostgreSQL and Redis can be used. Without Redis jobs start a little later: `degraded`."""
 
     status: Literal["ok", "degraded", "unavailable"]
     postgresql: Literal["ok", "unavailable", "unfit"]
@@ -32,13 +32,13 @@ class Ready(Model):
 
 @api.operation("GET", "/health", answers=Health)
 def get_health() -> Health:
-    """Tell that the process is alive; touches nothing."""
+    """Report that the process is alive. Uses no database and no Redis."""
     return Health(timestamp=datetime.now(UTC))
 
 
 @api.operation("GET", "/ready", answers=Ready, also={503: Ready})
 def get_readiness() -> Answer:
-    """Tell whether requests can be served: 503 without PostgreSQL."""
+    """Report whether requests can be served: 503 without PostgreSQL."""
     parts = current_parts()
     redis: Literal["ok", "unavailable"] = "ok" if parts.bell.is_working() else "unavailable"
     postgresql: Literal["ok", "unavailable", "unfit"] = "ok"
@@ -49,6 +49,6 @@ def get_readiness() -> Answer:
     except (Busy, Unavailable):
         postgresql = "unavailable"
     if postgresql != "ok":
-        told = Ready(status="unavailable", postgresql=postgresql, redis=redis)
-        return Answer(body=told, status=503, headers={"Retry-After": "1"})
+        unavailable = Ready(status="unavailable", postgresql=postgresql, redis=redis)
+        return Answer(body=unavailable, status=503, headers={"Retry-After": "1"})
     return Answer(body=Ready(status="ok" if redis == "ok" else "degraded", postgresql=postgresql, redis=redis))

@@ -1,4 +1,4 @@
-"""What Prometheus reads here: requests of all web processes, and what PostgreSQL knows of the whole house."""
+"""Metrics for Prometheus: requests of all web processes, and the state of the service in PostgreSQL."""
 
 from collections.abc import Iterable
 
@@ -20,18 +20,18 @@ api = Api("public_metrics", auth.public, prefix="")
 
 @api.get("/metrics")
 def metrics() -> Response:
-    """Serve the metrics of all web processes, and what the database knows of the house, to Prometheus."""
+    """Serve the metrics of all web processes, and those read from the database, to Prometheus."""
     return exposition(current_parts())
 
 
 class DatabaseCollector(Collector):
-    """Reads the state of the house from PostgreSQL at each scrape."""
+    """Reads the state of the service from PostgreSQL at each scrape."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     def collect(self) -> Iterable[Metric]:
-        """Read the gauges; without PostgreSQL only that it is away."""
+        """Read the gauges; without PostgreSQL only `mana_database_up` = 0 and the pool."""
         in_use, size = self._parts.database.pool_use
         yield _gauge("mana_database_pool_in_use", in_use)
         yield _gauge("mana_database_pool_size", size)
@@ -42,21 +42,21 @@ class DatabaseCollector(Collector):
             yield _gauge("mana_database_up", 0)
             return
         yield _gauge("mana_database_up", 1)
-        yield from _house(gauges)
+        yield from _service_gauges(gauges)
 
 
 def exposition(parts: Parts) -> Response:
-    """Write the metrics in Prometheus' text format."""
-    house = CollectorRegistry(auto_describe=False)
-    house.register(DatabaseCollector(parts))
-    return Response(generate_latest(metrics_registry()) + generate_latest(house), content_type=CONTENT_TYPE_LATEST)
+    """Write all metrics in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(DatabaseCollector(parts))
+    return Response(generate_latest(metrics_registry()) + generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 def _gauge(name: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, GAUGES[name], value=value)
 
 
-def _house(gauges: Gauges) -> Iterable[Metric]:
+def _service_gauges(gauges: Gauges) -> Iterable[Metric]:
     yield _gauge("mana_jobs_oldest_pending_seconds", gauges.oldest_pending_s)
     yield _gauge("mana_jobs_oldest_failed_seconds", gauges.oldest_failed_s)
     yield _gauge("mana_stripe_webhook_lag_seconds", gauges.webhook_lag_s)

@@ -9,10 +9,10 @@ from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import REPLAYED, client_key
+from web.http.idempotency_header import answer_once, client_key
 from web.http.models import Amount, AppId, Description, Instant, Metadata, Model, UserIdText
 from web.http.parts import append, reading, statement
-from web.shared.credits import USE_REFUSALS, Balance, Transaction, Use, facts_of, spend
+from web.shared.credits import USE_REFUSALS, Balance, Transaction, Use, request_facts, spend
 from web.shared.credits import Used as UsedAnswer
 
 api = Api("services_credits", auth.service, prefix="/api/v1/internal")
@@ -64,7 +64,7 @@ class Prepared(Balance):
 
 @api.operation("GET", "/credits/balance/<user_id:user_id>", answers=Balance)
 def get_balance_of_user(user_id: UserId) -> Balance:
-    """Read a user's balance. An unknown user has zero."""
+    """Read a user's balance. It is zero for an unknown user."""
     with reading(user_id) as reader:
         return Balance.model_validate(balances.balance_of(reader, user_id))
 
@@ -78,7 +78,7 @@ def use_credits_of_user(body: UseFor) -> Answer:
 @api.operation("POST", "/credits/refund", answers=Refunded, refusals=[KeyReused, UserErased], keyed=True)
 def refund_credits(body: Refund) -> Answer:
     """Give credits back to a user."""
-    key = client_key("internal/refund", **facts_of(body))
+    key = client_key("internal/refund", **request_facts(body))
     refund = credit_acts.refund(
         user_id=UserId(body.user_id),
         amount=Credits(body.amount),
@@ -90,12 +90,12 @@ def refund_credits(body: Refund) -> Answer:
     appended = append(refund)
     transaction = Transaction.model_validate(appended.transaction)
     refunded = Refunded(transaction=transaction, new_balance=RefundedBalance(balance=appended.balance.balance))
-    return Answer(body=refunded, headers=REPLAYED if appended.replayed else {})
+    return answer_once(refunded, replayed=appended.replayed)
 
 
 @api.operation("POST", "/credits/init", answers=Prepared)
 def init_balance(body: Init) -> Prepared:
-    """Make sure that a user has a balance; repeatable."""
+    """Make sure that a user has a balance. Repeating it changes nothing."""
     user_id = UserId(body.user_id)
     with statement(user_id) as store:
         return Prepared.model_validate(credit_acts.init(store, user_id=user_id, now=datetime.now(UTC)))

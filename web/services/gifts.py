@@ -1,4 +1,4 @@
-"""Gifts that wait for an e-mail address, redeemed when a user has proved to own it."""
+"""Gifts for an e-mail address, redeemed when a user has proved to own the address."""
 
 from datetime import UTC, datetime
 
@@ -8,11 +8,11 @@ from domain.units import UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import client_key
+from web.http.idempotency_header import client_key
 from web.http.models import Model, UserIdText
 from web.http.parts import transaction
 from web.http.requests import request_id
-from web.http.waiting import answer_of
+from web.http.waiting import wait_and_answer
 from web.shared.gifts import EmailText
 
 api = Api("services_gifts", auth.service, prefix="/api/v1/internal")
@@ -26,7 +26,7 @@ class RedeemPending(Model):
 
 
 class RedeemedPending(Model):
-    """The gifts that waited for the address are the user's now."""
+    """How many gifts were redeemed, and how many credits they gave the user."""
 
     redeemed: int
     total_credits: int
@@ -43,4 +43,4 @@ def redeem_pending_gifts(body: RedeemPending) -> Answer:
         recorded = gift_acts.redeem_pending_later(
             store, user_id=user_id, email=body.email, key=key, request_id=request_id(), now=datetime.now(UTC)
         )
-    return answer_of(recorded, model=RedeemedPending.model_validate)
+    return wait_and_answer(recorded, model=RedeemedPending.model_validate)

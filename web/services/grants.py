@@ -12,7 +12,7 @@ from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import REPLAYED
+from web.http.idempotency_header import answer_once
 from web.http.models import Amount, Description, Model, UserIdText
 from web.http.parts import statement
 
@@ -30,7 +30,7 @@ class Grant(Model):
 
 
 class Granted(Model):
-    """Credits were given, now or (`alreadyGranted`) by an earlier request."""
+    """Credits were given, by this request or (`alreadyGranted`) by an earlier one."""
 
     ok: bool = True
     already_granted: bool
@@ -52,9 +52,9 @@ def grant_credits(body: Grant) -> Answer:
             description=body.description,
             now=datetime.now(UTC),
         )
-    told = Granted(
+    answer = Granted(
         already_granted=granted.replayed,
         new_balance=granted.balance.balance,
         transaction_id=granted.transaction.id,
     )
-    return Answer(body=told, headers=REPLAYED if granted.replayed else {})
+    return answer_once(answer, replayed=granted.replayed)

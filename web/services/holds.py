@@ -14,7 +14,7 @@ from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import REPLAYED, client_key
+from web.http.idempotency_header import answer_once, client_key
 from web.http.models import Amount, Description, Model, UserIdText
 from web.http.parts import current_parts, transaction
 
@@ -22,7 +22,7 @@ api = Api("services_holds", auth.service, prefix="/api/v1/internal")
 
 
 class Reserve(Model):
-    """Credits to set aside. Without an end they go back after 24 hours."""
+    """Credits to set aside. Without `expiresInSeconds` they go back after 24 hours."""
 
     user_id: UserIdText
     amount: Amount
@@ -31,14 +31,14 @@ class Reserve(Model):
 
 
 class Reserved(Model):
-    """Credits are set aside; `balance` is what is left."""
+    """Credits are set aside; `balance` is what the user can still spend."""
 
     reservation_id: UUID
     balance: int
 
 
 class Commit(Model):
-    """Reserved credits to pay with: `amount` of them, or all."""
+    """Reserved credits to spend: `amount` of them, or all."""
 
     reservation_id: UUID
     description: Description | None = None
@@ -59,7 +59,7 @@ class RefundReservation(Model):
 
 
 class RefundedReservation(Model):
-    """Reserved credits are back."""
+    """Reserved credits are back in the balance."""
 
     success: bool = True
     balance: int
@@ -83,8 +83,8 @@ def reserve_credits(body: Reserve) -> Answer:
             key=key,
             now=now,
         )
-    told = Reserved(reservation_id=hold_id, balance=held.balance.balance)
-    return Answer(body=told, headers=REPLAYED if held.replayed else {})
+    answer = Reserved(reservation_id=hold_id, balance=held.balance.balance)
+    return answer_once(answer, replayed=held.replayed)
 
 
 @api.operation(
@@ -106,7 +106,7 @@ def commit_reservation(body: Commit) -> Answer:
             key=key,
             now=datetime.now(UTC),
         )
-    return Answer(body=Committed(transaction_id=spent.transaction.id), headers=REPLAYED if spent.replayed else {})
+    return answer_once(Committed(transaction_id=spent.transaction.id), replayed=spent.replayed)
 
 
 @api.operation(
@@ -121,11 +121,11 @@ def refund_reservation(body: RefundReservation) -> Answer:
     key = client_key("internal/refund-reservation", **body.model_dump(mode="json"))
     with transaction(_owner_of(body.reservation_id)) as store:
         released = hold_acts.release(store, hold_id=body.reservation_id, key=key, now=datetime.now(UTC))
-    told = RefundedReservation(balance=released.balance.balance)
-    return Answer(body=told, headers=REPLAYED if released.replayed else {})
+    answer = RefundedReservation(balance=released.balance.balance)
+    return answer_once(answer, replayed=released.replayed)
 
 
 def _owner_of(hold_id: UUID) -> UserId:
-    """Find whose turn a hold's act takes, before its transaction begins."""
+    """Read whose hold it is: the transaction takes a turn of that user."""
     with current_parts().database.read() as reader:
         return hold_rows.owner_of(reader, hold_id)

@@ -3,7 +3,7 @@
 from domain.units import UserId
 from web.http import auth
 from web.http.api import Api
-from web.shared.usage import UsageAnswer, UsageQuery, usage_answer
+from web.shared.usage import UsageAnswer, UsageQuery, read_usage
 
 api = Api("services_usage", auth.service, prefix="/api/v1/internal")
 
@@ -11,4 +11,4 @@ api = Api("services_usage", auth.service, prefix="/api/v1/internal")
 @api.operation("GET", "/credits/usage/<user_id:user_id>", answers=UsageAnswer)
 def get_usage_of_user(user_id: UserId, query: UsageQuery) -> UsageAnswer:
     """Read what a user spent per app or UTC day."""
-    return usage_answer(user_id, query)
+    return read_usage(user_id, query)

@@ -1,1 +1,1 @@
-"""Bodies, answers and acts that the routes of several callers have in common."""
+"""Bodies, answers and acts that the routes of several kinds of callers share."""

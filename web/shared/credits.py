@@ -1,4 +1,4 @@
-"""Credits, whoever asks: what a body may say, and what is answered."""
+"""Credits, for users and services: spending them, and the models of balance and transaction."""
 
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
@@ -19,7 +19,7 @@ from domain.rules.ledger import Appended
 from domain.rules.prices import QUANTITY_MAX, price
 from domain.units import Credits, UserId
 from web.http.answer import Answer
-from web.http.idempotency import REPLAYED, client_key
+from web.http.idempotency_header import answer_once, client_key
 from web.http.models import (
     UNSENT,
     Amount,
@@ -70,7 +70,7 @@ class Transaction(Model):
 
 
 class Used(Model):
-    """Credits were spent. `message` is there when an earlier request with the same key had done it."""
+    """Credits were spent. `message` is there if an earlier request with the same key did it."""
 
     success: bool = True
     transaction: Transaction
@@ -78,8 +78,8 @@ class Used(Model):
     message: Annotated[str | SkipJsonSchema[None], UNSENT] = None
 
     @classmethod
-    def of(cls, appended: Appended) -> Self:
-        """Tell what came of credit_acts."""
+    def from_appended(cls, appended: Appended) -> Self:
+        """Show a ledger row and the balance after it."""
         return cls(
             transaction=Transaction.model_validate(appended.transaction),
             new_balance=Balance.model_validate(appended.balance),
@@ -99,7 +99,7 @@ class Use(Model):
     metadata: Metadata | None = None
 
     @model_validator(mode="after")
-    def _name_a_price(self) -> Self:
+    def _require_price(self) -> Self:
         if self.amount is None and self.operation is None:
             raise ValueError("amount or operation is missing")
         if self.quantity is not None and self.operation is None:
@@ -108,37 +108,37 @@ class Use(Model):
 
     @property
     def cost(self) -> Credits:
-        """What is to be spent.
+        """The credits to spend.
 
         Raises:
             UnknownOperation, OperationNotUsable: the operation has no price here.
-            PriceDisagrees: an amount came beside the operation and is not its price.
+            PriceDisagrees: the body has an amount too, and it is not the price of the operation.
         """
         amount = Credits(self.amount or 0)
         return amount if self.operation is None else price(self.operation, self.quantity or 1, amount=self.amount)
 
     @property
-    def noted(self) -> dict[str, Any] | None:
-        """The metadata for the ledger, with the operation that was paid for."""
+    def ledger_metadata(self) -> dict[str, Any] | None:
+        """The metadata for the ledger, with the operation that is paid for."""
         if self.operation is None:
             return self.metadata
         return {**(self.metadata or {}), "operation": self.operation, "quantity": self.quantity or 1}
 
 
 def spend(user_id: UserId, body: Use, *, route: str) -> Answer:
-    """Spend a user's credits. The answer is marked when it is that of an earlier request with the same key."""
+    """Spend a user's credits. The answer is marked if an earlier request with the same key did it."""
     usage = credit_acts.usage(
         user_id=user_id,
         amount=body.cost,
         app_id=body.app_id,
         description=body.description,
-        metadata=body.noted,
-        key=client_key(route, body_key=body.idempotency_key, **facts_of(body)),
+        metadata=body.ledger_metadata,
+        key=client_key(route, body_key=body.idempotency_key, **request_facts(body)),
     )
     appended = append(usage)
-    return Answer(body=Used.of(appended), headers=REPLAYED if appended.replayed else {})
+    return answer_once(Used.from_appended(appended), replayed=appended.replayed)
 
 
-def facts_of(body: Model) -> dict[str, Any]:
-    """Read what a request asks for, without its key: the facts behind the key."""
+def request_facts(body: Model) -> dict[str, Any]:
+    """Return what a request asks for, without its key: the facts that the key stands for."""
     return body.model_dump(exclude={"idempotency_key"}, by_alias=True)

@@ -1,4 +1,4 @@
-"""Gifts, whoever asks: an e-mail address that two ways of writing it can be compared by."""
+"""The e-mail address of a gift, for users and services."""
 
 from typing import Annotated
 
@@ -7,9 +7,9 @@ from pydantic import AfterValidator, StringConstraints
 from domain.rules.addresses import ADDRESS_MAX, comparable
 
 
-def _address(told: str) -> str:
-    comparable(told)
-    return told.strip()
+def _check_address(text: str) -> str:
+    comparable(text)
+    return text.strip()
 
 
-EmailText = Annotated[str, StringConstraints(min_length=3, max_length=ADDRESS_MAX), AfterValidator(_address)]
+EmailText = Annotated[str, StringConstraints(min_length=3, max_length=ADDRESS_MAX), AfterValidator(_check_address)]

@@ -1,4 +1,4 @@
-"""Jobs, as the admin API and the console look for them and show them."""
+"""What the admin API and the console share: the filter of jobs, and payloads without secrets."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -36,7 +36,7 @@ Age = Annotated[str, StringConstraints(max_length=12), AfterValidator(_age)]
 
 
 class Filter(Model):
-    """Which jobs are meant. `error` is an error's class or a problem's code; `olderThan` an age such as `15m`."""
+    """Which jobs to select. `error` is the class of an error or a problem's code; `olderThan` an age such as `15m`."""
 
     state: Annotated[JobState, Field(strict=False)] | None = None
     kind: JobKindName | None = None
@@ -45,8 +45,14 @@ class Filter(Model):
     older_than: Age | None = None
     text: FilterText | None = None
 
-    def meant(self) -> JobFilter:
-        """Give the filter as the domain knows it."""
+    @classmethod
+    def values_in(cls, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Pick the members of a filter from a query or form, as they were sent, without empty ones."""
+        names = [field.alias or name for name, field in cls.model_fields.items()]
+        return {name: parameters[name] for name in names if parameters.get(name)}
+
+    def to_job_filter(self) -> JobFilter:
+        """Convert to the filter of the domain."""
         return JobFilter(
             state=self.state,
             kind=self.kind,
@@ -57,13 +63,13 @@ class Filter(Model):
         )
 
 
-def without_secrets(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy JSON, with secrets replaced by `…`: nobody needs them to understand a job."""
+def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a JSON object and replace its secrets by `…`: an operator does not need them."""
 
-    def shown(value: Any) -> Any:
+    def copy(value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {name: "…" if name in _SECRETS and one else shown(one) for name, one in value.items()}
-        return [shown(one) for one in value] if isinstance(value, list) else value
+            return {name: "…" if name in _SECRETS and member else copy(member) for name, member in value.items()}
+        return [copy(item) for item in value] if isinstance(value, list) else value
 
-    copied: dict[str, Any] = shown(told)
+    copied: dict[str, Any] = copy(document)
     return copied

@@ -1,4 +1,4 @@
-"""Cloud Sync, whoever asks: whether a user may sync, and what the subscription is."""
+"""Models of Cloud Sync for all callers: whether a user may sync, and the subscription."""
 
 from typing import Self
 
@@ -7,7 +7,7 @@ from web.http.models import Instant, Model
 
 
 class NextCharge(Model):
-    """What will be charged next, and whether the balance of this moment covers it."""
+    """The next charge, and whether the present balance covers it."""
 
     at: Instant
     amount: int
@@ -15,7 +15,7 @@ class NextCharge(Model):
 
 
 class Gate(Model):
-    """Whether a user may sync, and until when it is paid."""
+    """Whether a user may sync, and when it is charged next."""
 
     active: bool
     interval: Interval = Interval.MONTHLY
@@ -25,14 +25,14 @@ class Gate(Model):
 
 
 class SyncStatus(Gate):
-    """A user's sync. `autoResume`: once paused, it is activated again by the first top-up that suffices."""
+    """A user's sync. `autoResume`: paused sync is activated again by the first top-up that covers the price."""
 
     auto_resume: bool = False
     next_charge: NextCharge | None = None
 
     @classmethod
-    def of(cls, status: Status) -> Self:
-        """Tell a user's sync; without a subscription it is inactive."""
+    def from_status(cls, status: Status) -> Self:
+        """Show a user's sync; without a subscription it is inactive."""
         if status.subscription is None:
             return cls(active=False)
         forecast = NextCharge.model_validate(status.next_charge) if status.next_charge else None

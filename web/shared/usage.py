@@ -1,4 +1,4 @@
-"""Usage, whoever asks: what a user spent per app or UTC day."""
+"""Usage for users and services: what a user spent per app or UTC day."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
@@ -16,7 +16,7 @@ DEFAULT_DAYS: Final = 30
 
 
 class UsageQuery(Model):
-    """Which UTC days, from `from` to before `to`, and what to sum by. Without days: the last 30, today included."""
+    """Which UTC days, from `from` to before `to`, and how to group. By default the last 30 days, today included."""
 
     from_: Annotated[date | None, Field(alias="from", strict=False)] = None
     to: Annotated[date | None, Field(strict=False)] = None
@@ -43,8 +43,8 @@ class UsageAnswer(Model):
     items: list[UsageItem]
 
 
-def usage_answer(user_id: UserId, query: UsageQuery) -> UsageAnswer:
-    """Answer what a user spent.
+def read_usage(user_id: UserId, query: UsageQuery) -> UsageAnswer:
+    """Read what a user spent.
 
     Raises:
         BadRequest: the days are in the wrong order, or more than a year.

@@ -1,4 +1,4 @@
-/** A gift's link, to copy and to scan. @module */
+/** The link of a gift, to copy and to scan. @module */
 
 import { h, part } from "./dom.js";
 import { texts } from "./page-parts.js";
@@ -6,23 +6,24 @@ import { texts } from "./page-parts.js";
 /** @typedef {import("./mana-credits.js").Gift} Gift */
 
 const { t, credits } = texts;
+const COPIED_SHOWN_MS = 3_000;
 
-/** Make the button that copies a link. @param {Gift} gift @param {string} [look] */
-export function copyButton({ url, totalCredits }, look = "") {
-  const words = h("span", {}, t("gifts.copy"));
-  const button = h("button", { type: "button", class: look }, words, h("span", { class: "unseen" }, ` (${credits(totalCredits)})`));
+/** Make the button that copies a gift's link. @param {Gift} gift @param {string} [className] */
+export function copyButton({ url, totalCredits }, className = "") {
+  const label = h("span", {}, t("gifts.copy"));
+  const button = h("button", { type: "button", class: className }, label, h("span", { class: "unseen" }, ` (${credits(totalCredits)})`));
   button.addEventListener("click", async () => {
-    const copied = await navigator.clipboard?.writeText(url).then(() => true, () => false);
-    // Without the right to copy (an insecure address, a refusal) the link is there to be copied by hand.
-    if (!copied) prompt(t("gifts.copy.yourself"), url);
-    if (!copied) return;
-    words.textContent = part("gifts-status").textContent = t("gifts.copied");
-    setTimeout(() => { words.textContent = t("gifts.copy"); }, 3_000);
+    const isCopied = await navigator.clipboard?.writeText(url).then(() => true, () => false);
+    // The page may not write to the clipboard (an address without TLS, a refusal): then the user copies the link by hand.
+    if (!isCopied) prompt(t("gifts.copy.yourself"), url);
+    if (!isCopied) return;
+    label.textContent = part("gifts-status").textContent = t("gifts.copied");
+    setTimeout(() => { label.textContent = t("gifts.copy"); }, COPIED_SHOWN_MS);
   });
   return button;
 }
 
-/** Draw a gift's link as a QR code, and offer it as a file. @param {Gift} gift */
+/** Show a gift's link as a QR code that can be saved as a file. @param {Gift} gift */
 export function qrCode({ code }) {
   const src = `/g/${code}/qr.svg`;
   return h("figure", { class: "qr" },

@@ -1,4 +1,4 @@
-/** A gift, as whoever has its link sees it: what it is worth, and how to take it. @module */
+/** The page of a gift's link: what the gift is worth, and how to redeem it. @module */
 
 import { h, part } from "./dom.js";
 import { ManaCreditsError, newKey, SignInNeeded, StillPending, TooManyRequests } from "./mana-credits.js";
@@ -10,47 +10,47 @@ import { signIn } from "./session.js";
 
 const { t, credits, day, number } = texts;
 const RECEIVED_MAX = 100;
-const code = codeOf(location.pathname);
-/** Of taking this gift: the same, however often it is tried. */
-const key = newKey();
+const giftCode = codeOf(location.pathname);
+/** The idempotency key of redeeming this gift: the same for every attempt. */
+const redeemKey = newKey();
 
 /** @param {string} path */
 function codeOf(path) {
   try {
     return decodeURIComponent(path.split("/")[2] ?? "");
   } catch {
-    return ""; // no gift's
+    return ""; // no gift has this code
   }
 }
 
 /**
  * @param {"open" | "done" | "bad"} status
- * @param {string} title @param {(HTMLElement | string)[]} text @param {...HTMLElement} actions
+ * @param {string} title @param {(HTMLElement | string)[]} paragraphs @param {...HTMLElement} actions
  */
-function show(status, title, text, ...actions) {
+function show(status, title, paragraphs, ...actions) {
   const card = part("gift");
   card.dataset["status"] = status;
   card.setAttribute("aria-busy", "false");
   part("gift-state").textContent = title;
-  part("gift-text").replaceChildren(...text);
+  part("gift-text").replaceChildren(...paragraphs);
   part("gift-actions").replaceChildren(...actions);
   part("gift-problem").replaceChildren();
 }
 
-/** @param {string} key @param {Record<string, string | number>} [facts] @param {string} [look] */
-function paragraph(key, facts, look = "") {
-  return h("p", { class: look }, t(key, facts));
+/** @param {string} textKey @param {Record<string, string | number>} [facts] @param {string} [className] */
+function paragraph(textKey, facts, className = "") {
+  return h("p", { class: className }, t(textKey, facts));
 }
 
-/** @param {string} name @param {() => unknown} act @param {string} [look] */
-function button(name, act, look = "") {
-  return h("button", { type: "button", class: look, onclick: () => void act() }, t(name));
+/** @param {string} textKey @param {() => unknown} act @param {string} [className] */
+function button(textKey, act, className = "") {
+  return h("button", { type: "button", class: className, onclick: () => void act() }, t(textKey));
 }
 
-const toCredits = () => h("a", { href: "/credits", class: "button" }, t("gift.to-credits"));
+const creditsLink = () => h("a", { href: "/credits", class: "button" }, t("gift.to-credits"));
 
 /** @param {GiftPage} gift */
-function words({ creatorName, message }) {
+function senderAndMessage({ creatorName, message }) {
   return [
     creatorName ? paragraph("gift.from", { name: creatorName }, "lead") : paragraph("gift.from.nobody", {}, "lead"),
     ...(message ? [h("blockquote", {}, message)] : []),
@@ -60,47 +60,51 @@ function words({ creatorName, message }) {
 /** @param {GiftPage} gift */
 function showOpen(gift) {
   const title = t("gift.open", { credits: credits(gift.totalCredits) });
-  const text = [...words(gift), ...(gift.isPersonalized ? [paragraph("gift.personalized")] : []), paragraph("gift.until", { day: day(gift.expiresAt) }, "quiet")];
-  if (!isSignedIn()) return show("open", title, [...text, paragraph("gift.sign-in")], button("gift.sign-in.button", signIn));
-  const take = h("button", { type: "button" }, t("gift.redeem"));
-  take.addEventListener("click", () => void busyWhile(take, redeem));
-  show("open", title, text, take);
+  const paragraphs = [
+    ...senderAndMessage(gift),
+    ...(gift.isPersonalized ? [paragraph("gift.personalized")] : []),
+    paragraph("gift.until", { day: day(gift.expiresAt) }, "quiet"),
+  ];
+  if (!isSignedIn()) return show("open", title, [...paragraphs, paragraph("gift.sign-in")], button("gift.sign-in.button", signIn));
+  const redeemButton = h("button", { type: "button" }, t("gift.redeem"));
+  redeemButton.addEventListener("click", () => void busyWhile(redeemButton, redeem));
+  show("open", title, paragraphs, redeemButton);
 }
 
 /** @param {GiftPage} gift */
 async function showEnded(gift) {
-  const mine = gift.redeemed && isSignedIn() ? await received() : undefined;
-  if (mine) return showReceived(mine.creditsReceived, paragraph("gift.mine", { day: day(mine.redeemedAt) }));
+  const ownGift = gift.redeemed && isSignedIn() ? await findReceived() : undefined;
+  if (ownGift) return showReceived(ownGift.creditsReceived, paragraph("gift.mine", { day: day(ownGift.redeemedAt) }));
   part("other-code").hidden = false;
   show("bad", t(`gift.${gift.status}`), [paragraph(`gift.${gift.status}.text`, { day: day(gift.expiresAt) })]);
 }
 
-/** Find this gift among those that the user has taken. */
-async function received() {
-  const { items } = await client.gifts.received({ limit: RECEIVED_MAX });
-  return items.find((one) => plain(one.code) === plain(code));
+/** Find this gift among those that the user has redeemed. */
+async function findReceived() {
+  const { items: gifts } = await client.gifts.received({ limit: RECEIVED_MAX });
+  return gifts.find((gift) => normalized(gift.code) === normalized(giftCode));
 }
 
-/** Write a code so that two ways to type it are the same. @param {string} typed */
-function plain(typed) {
-  return typed.toUpperCase().replace(/[^0-9A-Z]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
+/** Write a code so that all ways to type it become the same text. @param {string} code */
+function normalized(code) {
+  return code.toUpperCase().replace(/[^0-9A-Z]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
 }
 
-/** @param {number} amount @param {HTMLElement} text */
-function showReceived(amount, text) {
-  show("done", t("gift.received", { credits: credits(amount) }), [text], toCredits());
+/** @param {number} amount @param {HTMLElement} details */
+function showReceived(amount, details) {
+  show("done", t("gift.received", { credits: credits(amount) }), [details], creditsLink());
 }
 
 async function redeem() {
   part("gift-problem").replaceChildren();
   try {
-    const redeemed = await client.gifts.redeem(code, { key });
-    showReceived(redeemed.creditsReceived, paragraph("gift.balance", { balance: credits(redeemed.newBalance) }));
+    const redeemedGift = await client.gifts.redeem(giftCode, { key: redeemKey });
+    showReceived(redeemedGift.creditsReceived, paragraph("gift.balance", { balance: credits(redeemedGift.newBalance) }));
     part("gift-state").focus();
     await refresh();
   } catch (error) {
-    const ended = error instanceof ManaCreditsError && ["gift_depleted", "gift_expired", "gift_cancelled"].includes(error.code);
-    if (ended) await look();
+    const hasEnded = error instanceof ManaCreditsError && ["gift_depleted", "gift_expired", "gift_cancelled"].includes(error.code);
+    if (hasEnded) await showGift();
     else showProblem(part("gift-problem"), error, undefined, explain);
   }
 }
@@ -108,28 +112,33 @@ async function redeem() {
 /** @param {unknown} error */
 function explain(error) {
   if (error instanceof StillPending) return t("gift.slow");
-  if (error instanceof TooManyRequests) return t("gift.guesses.text", { minutes: minutes(error) });
+  if (error instanceof TooManyRequests) return t("gift.guesses.text", { minutes: minutesToWait(error) });
   if (error instanceof ManaCreditsError && error.code === "gift_own") return t("gift.own");
   if (error instanceof ManaCreditsError && error.code === "gift_not_for_you") return t("gift.not-for-you");
   return error instanceof SignInNeeded ? t("error.sign-in") : explained(error, texts);
 }
 
 /** @param {TooManyRequests} error */
-function minutes(error) {
+function minutesToWait(error) {
   return number(Math.max(1, Math.ceil(error.retryAfterS / 60)));
 }
 
-async function look() {
+async function showGift() {
   try {
-    const gift = await client.gifts.get(code);
+    const gift = await client.gifts.get(giftCode);
     if (gift.status === "active") showOpen(gift);
     else await showEnded(gift);
   } catch (error) {
-    if (error instanceof TooManyRequests) return show("bad", t("gift.guesses"), [paragraph("gift.guesses.text", { minutes: minutes(error) })], button("again", look, "quiet"));
-    if (!(error instanceof ManaCreditsError) || error.status !== 404) return show("bad", t("gift.failed"), [h("p", {}, explain(error))], button("again", look, "quiet"));
+    const againButton = () => button("again", showGift, "quiet");
+    if (error instanceof TooManyRequests) {
+      return show("bad", t("gift.guesses"), [paragraph("gift.guesses.text", { minutes: minutesToWait(error) })], againButton());
+    }
+    if (!(error instanceof ManaCreditsError) || error.status !== 404) {
+      return show("bad", t("gift.failed"), [h("p", {}, explain(error))], againButton());
+    }
     part("other-code").hidden = false;
     show("bad", t("gift.unknown"), [paragraph("gift.unknown.text")]);
   }
 }
 
-void look();
+void showGift();

@@ -1,4 +1,4 @@
-/** Gifts: making them, giving them away, taking them back, and those one was given. @module */
+/** The user's gifts: create them, pass them on, cancel them, and see those received. @module */
 
 import { confirmed, h, part } from "./dom.js";
 import { copyButton, qrCode } from "./gift-link.js";
@@ -10,38 +10,40 @@ import { balance, busyWhile, client, isSignedIn, pagedList, refresh, showProblem
 /** @typedef {import("./mana-credits.js").ReceivedGift} ReceivedGift */
 
 const { t, credits, day } = texts;
-const PAGE = 20;
-const form = /** @type {HTMLFormElement} */ (part("create"));
-const amount = /** @type {HTMLInputElement} */ (part("gift-amount"));
-/** Of the gift that is being made; another gift needs another one. @type {string | null} */
-let key = null;
+const PAGE_SIZE = 20;
+const createForm = /** @type {HTMLFormElement} */ (part("create"));
+const amountInput = /** @type {HTMLInputElement} */ (part("gift-amount"));
+/** The idempotency key of the gift in the form. Another gift needs another key. @type {string | null} */
+let createKey = null;
 
-/** Say what would be left. */
-function showWhatIsLeft() {
-  const has = balance.get().balance;
-  if (has === null) return;
-  const given = amount.valueAsNumber || 0;
-  const left = has - given;
+/** Show how many credits would be left after the gift in the form. */
+function showRemaining() {
+  const available = balance.get().balance;
+  if (available === null) return;
+  const amount = amountInput.valueAsNumber || 0;
+  const remaining = available - amount;
+  const isShort = remaining < 0;
   const hint = part("gift-left");
-  hint.classList.toggle("bad", left < 0);
-  hint.replaceChildren(t(left < 0 ? "gifts.short" : given ? "gifts.left" : "gifts.has", { balance: credits(has), left: credits(left) }),
-    ...(left < 0 ? [" ", h("a", { href: "/credits" }, t("top-up"))] : []));
+  hint.classList.toggle("bad", isShort);
+  hint.replaceChildren(
+    t(isShort ? "gifts.short" : amount ? "gifts.left" : "gifts.has", { balance: credits(available), left: credits(remaining) }),
+    ...(isShort ? [" ", h("a", { href: "/credits" }, t("top-up"))] : []));
 }
 
-async function create() {
-  const told = new FormData(form);
-  const text = (/** @type {string} */ name) => String(told.get(name) ?? "").trim();
-  key ??= newKey();
+async function createGift() {
+  const fields = new FormData(createForm);
+  const textOf = (/** @type {string} */ name) => String(fields.get(name) ?? "").trim();
+  createKey ??= newKey();
   part("create-problem").replaceChildren();
   try {
     const gift = await client.gifts.create({
-      totalCredits: amount.valueAsNumber,
-      expirationDays: Number(text("days")),
-      ...(text("message") && { message: text("message") }),
-      ...(text("email") && { targetEmail: text("email") }),
-    }, { key });
-    key = null;
-    form.reset();
+      totalCredits: amountInput.valueAsNumber,
+      expirationDays: Number(textOf("days")),
+      ...(textOf("message") && { message: textOf("message") }),
+      ...(textOf("email") && { targetEmail: textOf("email") }),
+    }, { key: createKey });
+    createKey = null;
+    createForm.reset();
     showCreated(gift);
     await Promise.all([refresh(), showGifts()]);
   } catch (error) {
@@ -51,8 +53,8 @@ async function create() {
 
 /** @param {unknown} error */
 function explainCreating(error) {
-  const fields = error instanceof ManaCreditsError ? error.errors.map((one) => one.field) : [];
-  return fields.includes("targetEmail") ? t("gifts.bad-email") : explained(error, texts);
+  const invalidFields = error instanceof ManaCreditsError ? error.errors.map(({ field }) => field) : [];
+  return invalidFields.includes("targetEmail") ? t("gifts.bad-email") : explained(error, texts);
 }
 
 /** @param {Gift} gift */
@@ -69,11 +71,12 @@ function showCreated(gift) {
 
 /** @param {Gift} gift */
 function showQrCode(gift) {
-  const close = h("button", { type: "button", class: "quiet" }, t("close"));
-  const dialog = h("dialog", { "aria-labelledby": "qr-title" }, h("h2", { id: "qr-title" }, t("gifts.qr.title", { credits: credits(gift.totalCredits) })),
-    qrCode(gift), h("div", { class: "row end" }, close));
+  const closeButton = h("button", { type: "button", class: "quiet" }, t("close"));
+  const dialog = h("dialog", { "aria-labelledby": "qr-title" },
+    h("h2", { id: "qr-title" }, t("gifts.qr.title", { credits: credits(gift.totalCredits) })),
+    qrCode(gift), h("div", { class: "row end" }, closeButton));
   const opener = document.activeElement;
-  close.addEventListener("click", () => dialog.close());
+  closeButton.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => {
     dialog.remove();
     if (opener instanceof HTMLElement) opener.focus();
@@ -83,14 +86,17 @@ function showQrCode(gift) {
 }
 
 /** @param {Gift} gift */
-async function cancel(gift) {
+async function cancelGift(gift) {
   const facts = { credits: credits(gift.totalCredits) };
-  const ofIntent = newKey();
-  const words = { title: t("gifts.cancel.title"), text: t("gifts.cancel.text", facts), yes: t("gifts.cancel.yes"), no: t("gifts.cancel.no"), wait: t("wait"), grave: true };
-  const done = await confirmed(document.body, words, () => client.gifts.cancel(gift.id, { key: ofIntent }), explainCancelling);
-  if (done) part("gifts-status").textContent = t("gifts.cancelled", facts);
+  const cancelKey = newKey();
+  const words = {
+    title: t("gifts.cancel.title"), text: t("gifts.cancel.text", facts), yes: t("gifts.cancel.yes"), no: t("gifts.cancel.no"),
+    wait: t("wait"), grave: true,
+  };
+  const isCancelled = await confirmed(document.body, words, () => client.gifts.cancel(gift.id, { key: cancelKey }), explainCancelling);
+  if (isCancelled) part("gifts-status").textContent = t("gifts.cancelled", facts);
   await Promise.all([refresh(), showGifts()]);
-  if (done) part("created-title").focus(); // the button that was pressed is gone
+  if (isCancelled) part("created-title").focus(); // the button that had the focus no longer exists
 }
 
 /** @param {unknown} error */
@@ -104,64 +110,67 @@ function statusTag(status) {
 }
 
 /** @param {string | null} message */
-function quoted(message) {
+function messageQuote(message) {
   return message ? h("blockquote", {}, message) : "";
 }
 
 /** @param {Gift} gift */
-function createdGift(gift) {
-  const actions = gift.status !== "active" ? "" : h("div", { class: "row" }, copyButton(gift, "quiet"),
-    action(gift, "gifts.qr", () => showQrCode(gift)), action(gift, "gifts.cancel", () => void cancel(gift)));
+function createdItem(gift) {
+  const isOpen = gift.status === "active";
+  const actions = !isOpen ? "" : h("div", { class: "row" }, copyButton(gift, "quiet"),
+    actionButton(gift, "gifts.qr", () => showQrCode(gift)), actionButton(gift, "gifts.cancel", () => void cancelGift(gift)));
   return h("li", { class: "card gift", tabindex: "-1" },
     h("div", { class: "row apart" }, h("h3", {}, credits(gift.totalCredits)), statusTag(gift.status)),
-    quoted(gift.message),
-    h("p", { class: "quiet small" }, t("gifts.made", { day: day(gift.createdAt) }), gift.targetEmail ? ` · ${t("gifts.for", { email: gift.targetEmail })}` : "",
-      gift.status === "active" ? ` · ${t("gifts.until", { day: day(gift.expiresAt) })}` : ""),
+    messageQuote(gift.message),
+    h("p", { class: "quiet small" }, t("gifts.made", { day: day(gift.createdAt) }),
+      gift.targetEmail ? ` · ${t("gifts.for", { email: gift.targetEmail })}` : "",
+      isOpen ? ` · ${t("gifts.until", { day: day(gift.expiresAt) })}` : ""),
     actions);
 }
 
-/** Make a button whose name says for whom it stands. @param {Gift} gift @param {string} name @param {() => void} act */
-function action(gift, name, act) {
-  return h("button", { type: "button", class: "quiet", onclick: act }, t(name), h("span", { class: "unseen" }, ` (${credits(gift.totalCredits)})`));
+/** Make a button whose name also says which gift it acts on. @param {Gift} gift @param {string} textKey @param {() => void} act */
+function actionButton(gift, textKey, act) {
+  return h("button", { type: "button", class: "quiet", onclick: act }, t(textKey), h("span", { class: "unseen" }, ` (${credits(gift.totalCredits)})`));
 }
 
 /** @param {ReceivedGift} gift */
-function receivedGift(gift) {
+function receivedItem(gift) {
+  const facts = { name: gift.creatorName ?? "", day: day(gift.redeemedAt) };
   return h("li", { class: "card gift", tabindex: "-1" },
     h("h3", {}, credits(gift.creditsReceived)),
-    quoted(gift.message),
-    h("p", { class: "quiet small" }, t(gift.creatorName ? "gifts.from" : "gifts.from.nobody", { name: gift.creatorName ?? "", day: day(gift.redeemedAt) })));
+    messageQuote(gift.message),
+    h("p", { class: "quiet small" }, t(gift.creatorName ? "gifts.from" : "gifts.from.nobody", facts)));
 }
 
 /**
  * @template T
  * @param {"created" | "received"} name
- * @param {(paging: import("./mana-credits.js").Paging) => Promise<import("./mana-credits.js").Listed<T>>} read
- * @param {(gift: T) => HTMLElement} show
+ * @param {(paging: import("./mana-credits.js").Paging) => Promise<import("./mana-credits.js").Listed<T>>} readPage
+ * @param {(gift: T) => HTMLElement} itemOf
  */
-function giftList(name, read, show) {
+function giftList(name, readPage, itemOf) {
   return pagedList({
-    items: part(name),
-    problem: part(`${name}-problem`),
-    older: part(`${name}-older`),
-    read: (cursor) => read({ limit: PAGE, ...(cursor && { cursor }) }),
-    show,
-    empty: () => h("li", { class: "quiet" }, t(`gifts.${name}.none`)),
+    container: part(name),
+    problemArea: part(`${name}-problem`),
+    olderButton: part(`${name}-older`),
+    readPage: (cursor) => readPage({ limit: PAGE_SIZE, ...(cursor && { cursor }) }),
+    itemOf,
+    emptyItem: () => h("li", { class: "quiet" }, t(`gifts.${name}.none`)),
   });
 }
 
-const showGifts = giftList("created", client.gifts.created, createdGift);
+const showGifts = giftList("created", client.gifts.created, createdItem);
 
 if (isSignedIn()) {
-  balance.subscribe(showWhatIsLeft);
-  form.addEventListener("input", () => {
-    key = null;
-    showWhatIsLeft();
+  balance.subscribe(showRemaining);
+  createForm.addEventListener("input", () => {
+    createKey = null;
+    showRemaining();
   });
-  form.addEventListener("submit", (event) => {
+  createForm.addEventListener("submit", (event) => {
     event.preventDefault();
-    void busyWhile(/** @type {HTMLElement} */ (form.querySelector("button")), create);
+    void busyWhile(/** @type {HTMLElement} */ (createForm.querySelector("button")), createGift);
   });
   void showGifts();
-  void giftList("received", client.gifts.received, receivedGift)();
+  void giftList("received", client.gifts.received, receivedItem)();
 }

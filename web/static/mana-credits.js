@@ -1,19 +1,19 @@
 /**
- * The browser's client of mana-credits: the API, the sync-billing store, and sync that follows it.
+ * The browser's client of mana-credits: the API, the sync-billing store, and sync that runs while it is paid for.
  *
- * Needs nothing but a browser: import it from where the service serves it, or copy the file. Everything here works
- * without a page; what people see is in `mana-elements.js`.
+ * Import it from the service, or copy the file: it needs no other file, only a browser. Nothing here touches the page;
+ * the elements that people see are in `mana-elements.js`.
  *
  * @module
  */
 
 /** @typedef {() => string | null | Promise<string | null>} GetToken Gives the user's token, or null if nobody is signed in. */
 /** @typedef {"monthly" | "quarterly" | "yearly"} Interval */
-/** @typedef {{ key?: string }} Keyed `key`: of this intent, from `newKey()`. The same key never acts twice. */
+/** @typedef {{ key?: string }} Keyed `key`: the key of this intent, from `newKey()`. The same key never acts twice. */
 /** @typedef {{ limit?: number, cursor?: string }} Paging */
 /**
  * @typedef {{ type?: string | undefined, appId?: string | undefined, from?: string | undefined,
- *   to?: string | undefined }} HistoryFilter `from` and `to`: times with zone, half-open.
+ *   to?: string | undefined }} HistoryFilter `from` and `to`: times with zone; `to` is excluded.
  */
 /** @template T @typedef {{ items: T[], next: string | null }} Listed `next`: the cursor of the next page. */
 
@@ -72,7 +72,7 @@
  *   errors?: { field: string, message: string }[], jobId?: string }} Problem A problem document (RFC 9457).
  */
 
-/** A refusal or a failure, as the service told it. `code` is stable; `detail` is for developers. */
+/** A refusal or a failure, as the service described it. `code` is stable; `detail` is for developers. */
 export class ManaCreditsError extends Error {
   /**
    * @param {Problem} problem
@@ -91,23 +91,23 @@ export class ManaCreditsError extends Error {
 
 /** The balance does not cover the amount. */
 export class InsufficientCredits extends ManaCreditsError {
-  /** Credits that were asked for. */
+  /** Credits that the request needs. */
   get required() { return Number(this.details["required"]); }
 
-  /** Credits that are there. */
+  /** Credits that the balance has. */
   get available() { return Number(this.details["available"]); }
 }
 
-/** Nobody is signed in, or the token has ended. */
+/** Nobody is signed in, or the token has expired. */
 export class SignInNeeded extends ManaCreditsError {}
 
 /** Too many attempts; see `retryAfterS`. */
 export class TooManyRequests extends ManaCreditsError {}
 
-/** The service cannot be reached, or not now. The same request, with the same key, may succeed in a moment. */
+/** The service cannot be reached, or is not available now. The same request, with the same key, may succeed soon. */
 export class Unavailable extends ManaCreditsError {}
 
-/** The act is recorded and will be done, but was not done while we followed it. Asking again with its key goes on. */
+/** The act is recorded and will be done, but was not done while the client waited. Send the same key again to go on. */
 export class StillPending extends ManaCreditsError {
   /** @param {{ jobId: string, statusUrl: string, purchaseId?: string }} accepted */
   constructor(accepted) {
@@ -117,12 +117,12 @@ export class StillPending extends ManaCreditsError {
 }
 
 /** @type {Record<number, typeof ManaCreditsError>} */
-const ERRORS = { 401: SignInNeeded, 402: InsufficientCredits, 429: TooManyRequests, 503: Unavailable };
-const BASE = "/api/v1";
-const TRIES_MAX = 3;
+const ERROR_CLASSES = { 401: SignInNeeded, 402: InsufficientCredits, 429: TooManyRequests, 503: Unavailable };
+const API_PATH = "/api/v1";
+const ATTEMPTS_MAX = 3;
 const FOLLOW_MS = 60_000;
 
-/** Make the key of one intent: take a new one when a person begins something, and keep it until it has ended. */
+/** Make the key of one intent: make a new key when a person begins an act, and keep it until the act has ended. */
 export function newKey() {
   return crypto.randomUUID();
 }
@@ -130,31 +130,31 @@ export function newKey() {
 /**
  * Make a client of the API.
  *
- * Reads, and acts with a key, are tried up to three times when the service cannot be reached. Queued acts (202) are
+ * If the service cannot be reached, reads and acts with a key are sent up to three times. Queued acts (202) are
  * followed to their end.
  *
  * @param {object} options
  * @param {GetToken} options.getToken
- * @param {string} [options.baseUrl] Where the service is; without it, where the page is from.
+ * @param {string} [options.baseUrl] The service's origin; without it, that of the page.
  * @param {number} [options.followMs] How long a queued act is followed, in milliseconds.
  */
 export function createClient({ getToken, baseUrl = "", followMs = FOLLOW_MS }) {
   const origin = baseUrl.replace(/\/$/, "");
 
-  /** @param {string} method @param {string} path @param {{ body?: object, key?: string }} told */
+  /** @param {string} method @param {string} path @param {{ body?: object, key?: string }} options */
   async function call(method, path, { body, key } = {}) {
-    const repeatable = method === "GET" || key !== undefined;
-    for (let tries = 1; ; tries += 1) {
+    const isRepeatable = method === "GET" || key !== undefined;
+    for (let attempt = 1; ; attempt += 1) {
       try {
         return await callOnce(method, path, { body, key });
       } catch (error) {
-        if (!(error instanceof Unavailable) || !repeatable || tries === TRIES_MAX) throw error;
-        await pause(Math.max(error.retryAfterS, tries / 2) * 1_000);
+        if (!(error instanceof Unavailable) || !isRepeatable || attempt === ATTEMPTS_MAX) throw error;
+        await pause(Math.max(error.retryAfterS, attempt / 2) * 1_000);
       }
     }
   }
 
-  /** @param {string} method @param {string} path @param {{ body?: object | undefined, key?: string | undefined }} told */
+  /** @param {string} method @param {string} path @param {{ body?: object | undefined, key?: string | undefined }} options */
   async function callOnce(method, path, { body, key }) {
     const token = await getToken();
     /** @type {Record<string, string>} */
@@ -162,37 +162,37 @@ export function createClient({ getToken, baseUrl = "", followMs = FOLLOW_MS }) {
     if (token) headers["Authorization"] = `Bearer ${token}`;
     if (body) headers["Content-Type"] = "application/json";
     if (key) headers["Idempotency-Key"] = key;
-    const answer = await reach(origin + path, { method, headers, body: body ? JSON.stringify(body) : null });
-    const told = await answer.json().catch(() => null);
-    if (answer.ok && told !== null) return { status: answer.status, body: told, next: cursorOf(answer) };
-    throw errorOf(answer, told);
+    const response = await send(origin + path, { method, headers, body: body ? JSON.stringify(body) : null });
+    const responseBody = await response.json().catch(() => null);
+    if (response.ok && responseBody !== null) return { status: response.status, body: responseBody, next: cursorOf(response) };
+    throw errorOfResponse(response, responseBody);
   }
 
   /** @param {string} path @returns {Promise<any>} */
   async function get(path) {
-    return (await call("GET", BASE + path)).body;
+    return (await call("GET", API_PATH + path)).body;
   }
 
   /** @param {string} path @param {Record<string, string | number | undefined>} query @returns {Promise<Listed<any>>} */
   async function list(path, query) {
-    const { body, next } = await call("GET", BASE + path + queryOf(query));
+    const { body, next } = await call("GET", API_PATH + path + queryOf(query));
     return { items: body, next };
   }
 
   /** @param {string} path @param {object} [body] @param {string} [key] @returns {Promise<any>} */
   async function post(path, body, key) {
-    const answer = await call("POST", BASE + path, { ...(body && { body }), ...(key && { key }) });
-    return answer.status === 202 ? follow(answer.body) : answer.body;
+    const response = await call("POST", API_PATH + path, { ...(body && { body }), ...(key && { key }) });
+    return response.status === 202 ? follow(response.body) : response.body;
   }
 
   /** @param {{ jobId: string, statusUrl: string, purchaseId?: string }} accepted */
   async function follow(accepted) {
-    const until = Date.now() + followMs;
-    for (let restMs = 250; Date.now() < until; restMs = Math.min(restMs * 1.5, 2_000)) {
-      await pause(restMs);
+    const deadline = Date.now() + followMs;
+    for (let pauseMs = 250; Date.now() < deadline; pauseMs = Math.min(pauseMs * 1.5, 2_000)) {
+      await pause(pauseMs);
       const job = (await call("GET", accepted.statusUrl)).body;
       if (job.status === "done") return job.result;
-      if (job.status !== "pending") throw ofProblem(job.problem ?? { status: 503, code: "job_discarded" });
+      if (job.status !== "pending") throw errorOfProblem(job.problem ?? { status: 503, code: "job_discarded" });
     }
     throw new StillPending(accepted);
   }
@@ -204,13 +204,13 @@ export function createClient({ getToken, baseUrl = "", followMs = FOLLOW_MS }) {
       /**
        * Spend credits: an `amount`, or the price of an `operation`.
        * @param {{ amount?: number, operation?: string, quantity?: number, appId: string, description: string,
-       *   metadata?: object }} use
+       *   metadata?: object }} spending
        * @param {Keyed} [keyed]
        * @returns {Promise<{ transaction: Transaction, newBalance: Balance }>}
        */
-      use: (use, { key = newKey() } = {}) => post("/credits/use", use, key),
-      /** @param {Paging & HistoryFilter} [asked] @returns {Promise<Listed<Transaction>>} */
-      transactions: (asked = {}) => list("/credits/transactions", asked),
+      use: (spending, { key = newKey() } = {}) => post("/credits/use", spending, key),
+      /** @param {Paging & HistoryFilter} [filters] @returns {Promise<Listed<Transaction>>} */
+      transactions: (filters = {}) => list("/credits/transactions", filters),
       /** @returns {Promise<Operation[]>} */
       operations: () => get("/credits/operations"),
     },
@@ -219,19 +219,19 @@ export function createClient({ getToken, baseUrl = "", followMs = FOLLOW_MS }) {
       packages: () => get("/credits/packages"),
       /**
        * Begin a purchase. With both URLs the buyer pays at `checkoutUrl`, else with `clientSecret` in your own form.
-       * @param {{ packageId: string, successUrl?: string, cancelUrl?: string }} wanted
+       * @param {{ packageId: string, successUrl?: string, cancelUrl?: string }} purchase
        * @param {Keyed} [keyed]
        * @returns {Promise<StartedPurchase>}
        */
-      start: (wanted, { key = newKey() } = {}) => post("/credits/purchase", wanted, key),
+      start: (purchase, { key = newKey() } = {}) => post("/credits/purchase", purchase, key),
       /** @param {string} id @returns {Promise<Purchase>} */
       get: (id) => get(`/credits/purchase/${encodeURIComponent(id)}`),
       /** @param {Paging} [paging] @returns {Promise<Listed<Purchase>>} */
       list: (paging = {}) => list("/credits/purchases", paging),
     },
     usage: {
-      /** @param {{ from?: string, to?: string, groupBy?: "app" | "day" }} [asked] UTC days. @returns {Promise<Usage>} */
-      read: (asked = {}) => get(`/credits/usage${queryOf(asked)}`),
+      /** @param {{ from?: string, to?: string, groupBy?: "app" | "day" }} [query] UTC days. @returns {Promise<Usage>} */
+      read: (query = {}) => get(`/credits/usage${queryOf(query)}`),
     },
     sync: {
       /** @returns {Promise<SyncStatus>} */
@@ -246,7 +246,7 @@ export function createClient({ getToken, baseUrl = "", followMs = FOLLOW_MS }) {
       autoResume: (enabled) => post("/sync/auto-resume", { enabled }),
     },
     gifts: {
-      /** Look a gift up by its code; needs nobody signed in. @param {string} code @returns {Promise<GiftPage>} */
+      /** Look up a gift by its code; nobody needs to be signed in. @param {string} code @returns {Promise<GiftPage>} */
       get: (code) => get(`/gifts/${encodeURIComponent(code)}`),
       /** @param {NewGift} gift @param {Keyed} [keyed] @returns {Promise<Gift>} */
       create: (gift, { key = newKey() } = {}) => post("/gifts", gift, key),
@@ -258,7 +258,7 @@ export function createClient({ getToken, baseUrl = "", followMs = FOLLOW_MS }) {
       redeem: (code, { key = newKey() } = {}) => post(`/gifts/${encodeURIComponent(code)}/redeem`, {}, key),
       /** @param {string} id @param {Keyed} [keyed] @returns {Promise<{ refundedCredits: number }>} */
       cancel: async (id, { key = newKey() } = {}) =>
-        (await call("DELETE", `${BASE}/gifts/${encodeURIComponent(id)}`, { key })).body,
+        (await call("DELETE", `${API_PATH}/gifts/${encodeURIComponent(id)}`, { key })).body,
     },
   };
 }
@@ -266,7 +266,7 @@ export function createClient({ getToken, baseUrl = "", followMs = FOLLOW_MS }) {
 /** @typedef {ReturnType<typeof createClient>} Client */
 
 /** @param {string} url @param {RequestInit} request */
-async function reach(url, request) {
+async function send(url, request) {
   try {
     return await fetch(url, request);
   } catch (error) {
@@ -274,28 +274,28 @@ async function reach(url, request) {
   }
 }
 
-/** @param {Response} answer @param {any} told */
-function errorOf(answer, told) {
-  const problem = told && typeof told.code === "string" ? told : { status: answer.status, code: "unexpected_answer" };
-  return ofProblem({ ...problem, status: answer.status }, Number(answer.headers.get("Retry-After")) || 0);
+/** @param {Response} response @param {any} body */
+function errorOfResponse(response, body) {
+  const problem = body && typeof body.code === "string" ? body : { status: response.status, code: "unexpected_answer" };
+  return errorOfProblem({ ...problem, status: response.status }, Number(response.headers.get("Retry-After")) || 0);
 }
 
 /** @param {Problem} problem @param {number} [retryAfterS] */
-function ofProblem(problem, retryAfterS) {
-  return new (ERRORS[problem.status] ?? ManaCreditsError)(problem, retryAfterS);
+function errorOfProblem(problem, retryAfterS) {
+  return new (ERROR_CLASSES[problem.status] ?? ManaCreditsError)(problem, retryAfterS);
 }
 
-/** @param {Response} answer */
-function cursorOf(answer) {
-  const next = /<([^>]+)>;\s*rel="next"/.exec(answer.headers.get("Link") ?? "");
-  return next?.[1] ? new URL(next[1], answer.url).searchParams.get("cursor") : null;
+/** @param {Response} response */
+function cursorOf(response) {
+  const nextLink = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("Link") ?? "");
+  return nextLink?.[1] ? new URL(nextLink[1], response.url).searchParams.get("cursor") : null;
 }
 
-/** @param {Record<string, string | number | undefined>} told */
-function queryOf(told) {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(told)) if (value !== undefined) query.set(name, String(value));
-  return query.size ? `?${query}` : "";
+/** @param {Record<string, string | number | undefined>} values */
+function queryOf(values) {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) params.set(name, String(value));
+  return params.size ? `?${params}` : "";
 }
 
 /** @param {number} ms @returns {Promise<void>} */
@@ -304,8 +304,8 @@ function pause(ms) {
 }
 
 /**
- * Hold a value that others can watch. `subscribe` calls at once with the value, then on every change, and returns what
- * ends it: the contract of Svelte's stores.
+ * Hold a value that others can watch, with the contract of Svelte's stores: `subscribe` calls the watcher at once with
+ * the value, then on every change, and returns a function that ends this.
  *
  * @template T
  * @param {T} value
@@ -315,18 +315,18 @@ export function createStore(value) {
   const watchers = new Set();
   return {
     get: () => value,
-    /** @param {T} changed */
-    set(changed) {
-      value = changed;
+    /** @param {T} newValue */
+    set(newValue) {
+      value = newValue;
       for (const watcher of [...watchers]) watcher(value);
     },
     /** @param {(value: T) => void} watcher @returns {() => void} */
     subscribe(watcher) {
-      // The same function may subscribe twice, and each subscription ends on its own.
-      const own = (/** @type {T} */ told) => watcher(told);
-      watchers.add(own);
-      own(value);
-      return () => { watchers.delete(own); };
+      // The same function may subscribe twice, and each subscription ends separately.
+      const subscription = (/** @type {T} */ currentValue) => watcher(currentValue);
+      watchers.add(subscription);
+      subscription(value);
+      return () => { watchers.delete(subscription); };
     },
   };
 }
@@ -334,7 +334,7 @@ export function createStore(value) {
 /** @typedef {{ balance: number | null, loading: boolean, error: ManaCreditsError | null }} BalanceState */
 
 /**
- * Make the store of a user's balance; `null` until it is known.
+ * Make the store of a user's balance. `balance` is `null` until it has been read.
  *
  * @param {Client} client
  */
@@ -343,7 +343,7 @@ export function createBalance(client) {
   return {
     get: store.get,
     subscribe: store.subscribe,
-    /** Read the balance anew. */
+    /** Read the balance again. */
     async load() {
       store.set({ ...store.get(), loading: true });
       try {
@@ -362,7 +362,7 @@ export const SYNC_PRICES = { monthly: 30, quarterly: 90, yearly: 360 };
 
 /**
  * @typedef {SyncStatus & { paused: boolean, loading: boolean, known: boolean,
- *   error: ManaCreditsError | null }} SyncBilling `known`: it was loaded once. `paused`: it waits for credits.
+ *   error: ManaCreditsError | null }} SyncBilling `known`: it was loaded at least once. `paused`: sync waits for credits.
  */
 
 /**
@@ -376,13 +376,13 @@ export function createSyncBilling(client) {
     nextCharge: null, paused: false, loading: false, known: false, error: null,
   }));
   /** @type {Promise<void> | null} */
-  let running = null;
+  let latestRun = null;
 
-  /** One after the other, so that an older answer never replaces a newer one. @param {() => Promise<unknown>} act */
+  /** Do acts one after the other, so that an older answer never replaces a newer one. @param {() => Promise<unknown>} act */
   async function run(act) {
-    const before = running;
-    const mine = (async () => {
-      await before?.catch(() => undefined);
+    const previousRun = latestRun;
+    const thisRun = (async () => {
+      await previousRun?.catch(() => undefined);
       store.set({ ...store.get(), loading: true, error: null });
       try {
         await act();
@@ -394,8 +394,8 @@ export function createSyncBilling(client) {
         throw error;
       }
     })();
-    running = mine;
-    return mine;
+    latestRun = thisRun;
+    return thisRun;
   }
 
   /** @type {Promise<void> | null} */
@@ -404,7 +404,7 @@ export function createSyncBilling(client) {
   return {
     get: store.get,
     subscribe: store.subscribe,
-    /** Read the state anew; calls at the same time share one answer. */
+    /** Read the state again; calls at the same time share one answer. */
     load() {
       loading ??= run(async () => undefined).finally(() => { loading = null; });
       return loading;
@@ -422,54 +422,54 @@ export function createSyncBilling(client) {
 /** @typedef {ReturnType<typeof createSyncBilling>} SyncBillingStore */
 
 /**
- * @typedef {object} Collection What of the local data is synced, under a name of its own.
+ * @typedef {object} Collection A part of the local data that is synced, under its own name.
  * @property {string} name
- * @property {() => Promise<unknown[]>} pending Gives what the server has not got yet.
- * @property {(theirs: unknown[], sent: unknown[]) => Promise<void>} accept Takes in what others changed, and learns
- *   what of `pending` the server has got.
+ * @property {() => Promise<unknown[]>} pending Gives the local changes that the server does not have yet.
+ * @property {(theirs: unknown[], sent: unknown[]) => Promise<void>} accept Stores the changes of other devices, and marks
+ *   the local changes that the server now has.
  */
 
 /** @typedef {{ status: "off" | "waiting" | "syncing" | "paused" | "failed", syncedAt: Date | null }} SyncProgress */
 
-const EVERY_MS = 15_000;
+const ROUND_EVERY_MS = 15_000;
 
 /**
  * Sync local data while it is paid for.
  *
- * Nothing starts unless `syncEnabled` says so, and it is followed when it changes. When the server answers 402, the
- * store is loaded again. Local data is only ever read and written by the collections; stopping deletes nothing.
+ * Sync starts when `syncEnabled` becomes active and stops when it becomes inactive. When the server answers 402, the
+ * store is loaded again. Only the collections read and write local data; stopping deletes nothing.
  *
  * @param {string} serverUrl
  * @param {GetToken} getToken
  * @param {boolean | { subscribe: (watcher: (value: any) => void) => () => void, load?: () => Promise<void> }} syncEnabled
- *   A boolean, a store of one, or the sync-billing store.
+ *   A boolean, a store of a boolean, or the sync-billing store.
  * @param {{ everyMs?: number }} [options] How long between two rounds, in milliseconds.
  */
-export function createUnifiedSync(serverUrl, getToken, syncEnabled, { everyMs = EVERY_MS } = {}) {
+export function createUnifiedSync(serverUrl, getToken, syncEnabled, { everyMs = ROUND_EVERY_MS } = {}) {
   const progress = createStore(/** @type {SyncProgress} */ ({ status: "off", syncedAt: null }));
   /** @type {Map<Collection, string | null>} */
   const cursors = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   /** @type {Promise<void> | null} */
-  let round = null;
-  let enabled = false;
+  let currentRound = null;
+  let isEnabled = false;
 
   /** @param {Collection} collection */
   async function exchange(collection) {
-    const sent = await collection.pending();
+    const changes = await collection.pending();
     const token = await getToken();
     if (!token) throw new SignInNeeded({ status: 401, code: "unauthorized", detail: "Nobody is signed in" });
-    const answer = await reach(`${serverUrl.replace(/\/$/, "")}/sync/${encodeURIComponent(collection.name)}`, {
+    const response = await send(`${serverUrl.replace(/\/$/, "")}/sync/${encodeURIComponent(collection.name)}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
-      body: JSON.stringify({ since: cursors.get(collection) ?? null, changes: sent }),
+      body: JSON.stringify({ since: cursors.get(collection) ?? null, changes }),
     });
-    const told = await answer.json().catch(() => null);
-    if (!answer.ok) throw errorOf(answer, told);
-    if (!enabled) return;
-    await collection.accept(told.changes, sent);
-    cursors.set(collection, told.cursor);
+    const body = await response.json().catch(() => null);
+    if (!response.ok) throw errorOfResponse(response, body);
+    if (!isEnabled) return;
+    await collection.accept(body.changes, changes);
+    cursors.set(collection, body.cursor);
   }
 
   async function exchangeAll() {
@@ -477,32 +477,32 @@ export function createUnifiedSync(serverUrl, getToken, syncEnabled, { everyMs = 
     progress.set({ ...progress.get(), status: "syncing" });
     try {
       for (const collection of [...cursors.keys()]) await exchange(collection);
-      if (enabled) progress.set({ status: "waiting", syncedAt: new Date() });
+      if (isEnabled) progress.set({ status: "waiting", syncedAt: new Date() });
     } catch (error) {
-      const unpaid = error instanceof InsufficientCredits;
-      if (enabled) progress.set({ ...progress.get(), status: unpaid ? "paused" : "failed" });
-      if (unpaid && typeof syncEnabled === "object") await syncEnabled.load?.().catch(() => undefined);
+      const isUnpaid = error instanceof InsufficientCredits;
+      if (isEnabled) progress.set({ ...progress.get(), status: isUnpaid ? "paused" : "failed" });
+      if (isUnpaid && typeof syncEnabled === "object") await syncEnabled.load?.().catch(() => undefined);
     }
-    if (enabled) timer = setTimeout(() => void sync(), everyMs);
+    if (isEnabled) timer = setTimeout(() => void sync(), everyMs);
   }
 
-  /** Sync now, if enabled. A round under way is waited for, and followed by one that has what came meanwhile. */
+  /** Sync now, if enabled. If a round is running, a new one starts after it, with what changed in the meantime. */
   async function sync() {
-    await round;
-    if (!enabled) return;
-    round ??= exchangeAll().finally(() => { round = null; });
-    await round;
+    await currentRound;
+    if (!isEnabled) return;
+    currentRound ??= exchangeAll().finally(() => { currentRound = null; });
+    await currentRound;
   }
 
-  /** @param {boolean | { active: boolean, paused?: boolean }} told */
-  function follow(told) {
-    const { active, paused = false } = typeof told === "boolean" ? { active: told } : told;
-    const flipped = active !== enabled;
-    enabled = active;
-    if (!enabled) {
+  /** @param {boolean | { active: boolean, paused?: boolean }} state */
+  function follow(state) {
+    const { active, paused = false } = typeof state === "boolean" ? { active: state } : state;
+    const hasChanged = active !== isEnabled;
+    isEnabled = active;
+    if (!isEnabled) {
       clearTimeout(timer);
       progress.set({ ...progress.get(), status: paused ? "paused" : "off" });
-    } else if (flipped) void sync();
+    } else if (hasChanged) void sync();
   }
 
   const unfollow = typeof syncEnabled === "object" ? syncEnabled.subscribe(follow) : follow(syncEnabled);
@@ -511,7 +511,7 @@ export function createUnifiedSync(serverUrl, getToken, syncEnabled, { everyMs = 
     get: progress.get,
     subscribe: progress.subscribe,
     sync,
-    /** Sync a collection from now on. @param {Collection} collection @returns {() => void} What ends it. */
+    /** Sync a collection from now on. @param {Collection} collection @returns {() => void} Ends it. */
     add(collection) {
       cursors.set(collection, null);
       void sync();

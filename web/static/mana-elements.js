@@ -1,12 +1,13 @@
 /**
- * What people see of credits and Cloud Sync, for any page and any framework:
+ * The elements that show credits and Cloud Sync, for any page and any framework:
  *
  *     <mana-balance top-up-url="/credits"></mana-balance>
  *     <mana-sync-banner top-up-url="/credits" settings-url="/settings/sync"></mana-sync-banner>
  *     <mana-sync-settings top-up-url="/credits"></mana-sync-settings>
  *
- * Each needs the property `getToken` and, on another origin than the service's, the attribute `base-url`. Those that
- * have both in common, the very same function, share what they know. Colours come from the `--mana-…` variables of the page.
+ * Each needs the property `getToken`. On another origin than the service's, each also needs the attribute `base-url`.
+ * Elements with the very same `getToken` function and the same `base-url` share one client and one state. Colours come
+ * from the `--mana-…` variables of the page.
  *
  * @module
  */
@@ -23,13 +24,13 @@ import { languageOf, textsIn } from "./texts.js";
 /** @typedef {import("./texts.js").Texts} Texts */
 
 const INTERVALS = /** @type {Interval[]} */ (Object.keys(SYNC_PRICES));
-const DISMISSED = "mana-banner-dismissed";
+const DISMISSED_KEY = "mana-banner-dismissed";
 const DISMISSED_FOR_MS = 24 * 3_600_000;
 
 /** @type {WeakMap<GetToken, Map<string, Shared>>} */
-const known = new WeakMap();
+const sharedByToken = new WeakMap();
 
-/** @typedef {ReturnType<typeof make>} Shared */
+/** @typedef {ReturnType<typeof createShared>} Shared */
 
 /**
  * Give the client and the stores that the elements of a page share.
@@ -39,29 +40,29 @@ const known = new WeakMap();
  * @returns {Shared}
  */
 export function shared(getToken, baseUrl = "") {
-  const ofUser = known.get(getToken) ?? new Map();
-  known.set(getToken, ofUser);
-  const found = ofUser.get(baseUrl) ?? make(getToken, baseUrl);
-  ofUser.set(baseUrl, found);
-  return found;
+  const sharedByUrl = sharedByToken.get(getToken) ?? new Map();
+  sharedByToken.set(getToken, sharedByUrl);
+  const clientAndStores = sharedByUrl.get(baseUrl) ?? createShared(getToken, baseUrl);
+  sharedByUrl.set(baseUrl, clientAndStores);
+  return clientAndStores;
 }
 
 /** @param {GetToken} getToken @param {string} baseUrl */
-function make(getToken, baseUrl) {
+function createShared(getToken, baseUrl) {
   const client = createClient({ getToken, baseUrl });
   const balance = createBalance(client);
   const billing = createSyncBilling(client);
-  /** Read both anew. What went wrong is in the stores. */
+  /** Read both stores again. Errors are kept in the stores. */
   async function refresh() {
     if (await getToken()) await Promise.allSettled([balance.load(), billing.load()]);
   }
-  // Whoever comes back from topping up in another tab sees it.
+  // Users who top up in another tab see it when they come back.
   document.addEventListener("visibilitychange", () => { if (!document.hidden) void refresh(); });
   void refresh();
   return { client, balance, billing, refresh };
 }
 
-/** What the elements have in common: where the service is, whose token, and which language. */
+/** What the elements have in common: the service's address, the token, and the language. */
 class ManaElement extends HTMLElement {
   static observedAttributes = ["base-url"];
 
@@ -85,10 +86,10 @@ class ManaElement extends HTMLElement {
   }
 
   connectedCallback() {
-    if (Object.hasOwn(this, "getToken")) { // set before this class was known
-      const early = this.getToken;
+    if (Object.hasOwn(this, "getToken")) { // the page set it before this class was defined
+      const earlyGetToken = this.getToken;
       Reflect.deleteProperty(this, "getToken");
-      this.#getToken = early;
+      this.#getToken = earlyGetToken;
     }
     void this.#start();
   }
@@ -111,67 +112,66 @@ class ManaElement extends HTMLElement {
     this.#endings = this.show(shared(getToken, this.getAttribute("base-url") ?? ""), texts);
   }
 
-  /** Give a link of the host page's. @param {string} name @param {string} text @param {string} [look] */
-  linkTo(name, text, look = "") {
-    const href = this.getAttribute(name);
-    return href ? h("a", { href, class: look }, text) : "";
+  /** Make a link to an address that the page gave; nothing without one. @param {string} attribute @param {string} text @param {string} [className] */
+  linkTo(attribute, text, className = "") {
+    const href = this.getAttribute(attribute);
+    return href ? h("a", { href, class: className }, text) : "";
   }
 
   /**
-   * Build what is shown, and follow the stores.
+   * Build the content of the element, and follow the stores.
    *
    * @param {Shared} _shared
    * @param {Texts} _texts
-   * @returns {(() => void)[]} What ends it.
+   * @returns {(() => void)[]} Functions that stop following.
    */
   show(_shared, _texts) { return []; }
 }
 
-/** The balance, as a link to where it can be topped up. */
+/** The balance, as a link to the page where it can be topped up. */
 export class ManaBalance extends ManaElement {
   /** @override @param {Shared} shared @param {Texts} texts */
   show({ balance }, texts) {
     const href = this.getAttribute("top-up-url");
     const label = texts.t("balance");
-    const amount = href
+    const pill = href
       ? h("a", { href, class: "pill", title: label })
       : h("span", { class: "pill", title: label });
-    this.view.replaceChildren(amount);
-    return [balance.subscribe((told) => {
-      const unknown = told.balance === null;
-      amount.classList.toggle("skeleton", unknown && !told.error);
-      amount.textContent = told.balance === null ? texts.t("balance.unknown") : texts.credits(told.balance);
+    this.view.replaceChildren(pill);
+    return [balance.subscribe(({ balance: amount, error }) => {
+      pill.classList.toggle("skeleton", amount === null && !error);
+      pill.textContent = amount === null ? texts.t("balance.unknown") : texts.credits(amount);
     })];
   }
 }
 
-/** Why sync is paused and what to do about it; dismissed for 24 hours, or until the next pause. */
+/** Says why sync is paused and what to do. It can be hidden for 24 hours, or until the next pause. */
 export class ManaSyncBanner extends ManaElement {
   /** @override @param {Shared} shared @param {Texts} texts */
   show({ billing, balance }, { t, credits }) {
-    const why = h("p");
-    const dismiss = h("button", { type: "button", class: "plain", "aria-label": t("banner.dismiss"), title: t("banner.dismiss") }, "×");
+    const reason = h("p");
+    const dismissButton = h("button", { type: "button", class: "plain", "aria-label": t("banner.dismiss"), title: t("banner.dismiss") }, "×");
     const banner = h("section", { class: "banner", "aria-label": t("banner.title"), hidden: true },
-      h("div", { class: "words" }, h("strong", {}, t("banner.title")), why),
+      h("div", { class: "words" }, h("strong", {}, t("banner.title")), reason),
       h("div", { class: "row" },
         this.linkTo("top-up-url", t("top-up"), "button"), this.linkTo("settings-url", t("banner.settings"), "button quiet"),
-        dismiss));
-    const live = h("div", { role: "status" });
-    this.view.replaceChildren(live, banner);
+        dismissButton));
+    const liveRegion = h("div", { role: "status" });
+    this.view.replaceChildren(liveRegion, banner);
 
     const render = () => {
       const { paused, pausedAt, interval } = billing.get();
       banner.hidden = !paused || isDismissed(pausedAt);
-      live.className = "unseen";
-      live.textContent = banner.hidden ? "" : t("banner.title");
-      const has = balance.get().balance;
+      liveRegion.className = "unseen";
+      liveRegion.textContent = banner.hidden ? "" : t("banner.title");
+      const available = balance.get().balance;
       const price = credits(SYNC_PRICES[interval]);
-      why.textContent = has !== null && has < SYNC_PRICES[interval]
-        ? t("banner.short", { balance: credits(has), price })
+      reason.textContent = available !== null && available < SYNC_PRICES[interval]
+        ? t("banner.short", { balance: credits(available), price })
         : t("banner.enough", { price });
     };
-    dismiss.addEventListener("click", () => {
-      localStorage.setItem(DISMISSED, JSON.stringify({ pausedAt: billing.get().pausedAt, at: Date.now() }));
+    dismissButton.addEventListener("click", () => {
+      localStorage.setItem(DISMISSED_KEY, JSON.stringify({ pausedAt: billing.get().pausedAt, at: Date.now() }));
       render();
     });
     return [billing.subscribe(render), balance.subscribe(render)];
@@ -181,14 +181,14 @@ export class ManaSyncBanner extends ManaElement {
 /** @param {string | null} pausedAt */
 function isDismissed(pausedAt) {
   try {
-    const told = JSON.parse(localStorage.getItem(DISMISSED) ?? "null");
-    return told?.pausedAt === pausedAt && Date.now() - told.at < DISMISSED_FOR_MS;
+    const dismissal = JSON.parse(localStorage.getItem(DISMISSED_KEY) ?? "null");
+    return dismissal?.pausedAt === pausedAt && Date.now() - dismissal.at < DISMISSED_FOR_MS;
   } catch {
     return false;
   }
 }
 
-/** Cloud Sync's settings: what there is, what it costs, and the switches. */
+/** The settings of Cloud Sync: its state, its prices, and the buttons that change it. */
 export class ManaSyncSettings extends ManaElement {
   /** @override @param {Shared} shared @param {Texts} texts */
   show(shared, texts) {
@@ -198,71 +198,71 @@ export class ManaSyncSettings extends ManaElement {
     this.view.replaceChildren(...parts.cards);
     const render = () => renderSettings(parts, billing.get(), balance.get(), texts);
 
-    /** @param {"activate" | "change" | "deactivate"} what @param {() => Promise<unknown>} act */
-    const ask = async (what, act) => {
-      const interval = parts.chosen();
+    /** @param {"activate" | "change" | "deactivate"} actName @param {() => Promise<unknown>} act */
+    const ask = async (actName, act) => {
+      const interval = parts.chosenInterval();
       const price = SYNC_PRICES[interval];
-      const told = {
+      const facts = {
         price: credits(price), euro: euro(price), interval: t(`interval.${interval}`),
         day: dayOrNone(billing.get().nextChargeAt, day),
       };
       const words = {
-        title: t(`${what}.title`), text: t(`${what}.text`, told), yes: t(`${what}.yes`, told), no: t("cancel"),
-        wait: t("wait"), grave: what === "deactivate",
+        title: t(`${actName}.title`), text: t(`${actName}.text`, facts), yes: t(`${actName}.yes`, facts), no: t("cancel"),
+        wait: t("wait"), grave: actName === "deactivate",
       };
-      const done = await confirmed(this.view, words, act, (error) => explained(error, texts));
+      const isDone = await confirmed(this.view, words, act, (error) => explained(error, texts));
       await shared.refresh();
-      if (!done) return;
+      if (!isDone) return;
       const detail = billing.get();
       this.dispatchEvent(new CustomEvent("mana-sync-change", { bubbles: true, composed: true, detail }));
     };
-    parts.activate.addEventListener("click", () => {
-      const interval = parts.chosen();
-      const key = newKey(); // one for this intent, however often the button in the dialog is pressed
+    parts.activateButton.addEventListener("click", () => {
+      const interval = parts.chosenInterval();
+      const key = newKey(); // one key for this intent, however often the button in the dialog is pressed
       void ask("activate", () => billing.activate(interval, { key }));
     });
-    parts.change.addEventListener("click", () => void ask("change", () => billing.changeInterval(parts.chosen())));
-    parts.deactivate.addEventListener("click", () => void ask("deactivate", () => billing.deactivate()));
-    parts.again.addEventListener("click", () => void shared.refresh());
-    parts.resume.addEventListener("change", () => {
-      void billing.setAutoResume(parts.resume.checked).catch(() => undefined); // shown from the store
+    parts.changeButton.addEventListener("click", () => void ask("change", () => billing.changeInterval(parts.chosenInterval())));
+    parts.deactivateButton.addEventListener("click", () => void ask("deactivate", () => billing.deactivate()));
+    parts.retryButton.addEventListener("click", () => void shared.refresh());
+    parts.resumeCheckbox.addEventListener("change", () => {
+      void billing.setAutoResume(parts.resumeCheckbox.checked).catch(() => undefined); // the checkbox shows the state of the store
     });
     for (const { radio } of parts.choices) radio.addEventListener("change", render);
     return [billing.subscribe(render), balance.subscribe(render)];
   }
 }
 
-/** Build what the settings are made of, once. @param {Node | string} topUp @param {Texts} texts */
+/** Build the parts of the settings, once. @param {Node | string} topUp @param {Texts} texts */
 function settingsParts(topUp, texts) {
   const { t } = texts;
   const title = h("h2", { class: "state" });
   const facts = h("p", { class: "facts" });
-  const purse = h("p", { class: "purse" });
-  const missing = h("p", { class: "grow" });
-  const notice = h("div", { class: "notice row", hidden: true }, missing, topUp);
-  const wrong = h("p", { class: "grow" });
-  const again = h("button", { type: "button", class: "quiet" }, t("again"));
-  const problem = h("div", { class: "notice bad row", role: "alert", hidden: true }, wrong, again);
+  const balanceText = h("p", { class: "purse" });
+  const noticeText = h("p", { class: "grow" });
+  const notice = h("div", { class: "notice row", hidden: true }, noticeText, topUp);
+  const problemText = h("p", { class: "grow" });
+  const retryButton = h("button", { type: "button", class: "quiet" }, t("again"));
+  const problem = h("div", { class: "notice bad row", role: "alert", hidden: true }, problemText, retryButton);
   const choices = INTERVALS.map((interval) => choiceOf(interval, texts));
   const prices = h("fieldset", {}, h("legend", {}, t("interval")),
-    h("div", { class: "choices" }, ...choices.map((one) => one.row)));
-  const activate = h("button", { type: "button" });
-  const change = h("button", { type: "button" }, t("change"));
-  const deactivate = h("button", { type: "button", class: "quiet" }, t("deactivate"));
-  const resume = h("input", { type: "checkbox", id: "resume" });
-  const resumeRow = h("div", { class: "check" }, resume, h("label", { for: "resume" }, t("auto-resume")));
+    h("div", { class: "choices" }, ...choices.map((choice) => choice.row)));
+  const activateButton = h("button", { type: "button" });
+  const changeButton = h("button", { type: "button" }, t("change"));
+  const deactivateButton = h("button", { type: "button", class: "quiet" }, t("deactivate"));
+  const resumeCheckbox = h("input", { type: "checkbox", id: "resume" });
+  const resumeRow = h("div", { class: "check" }, resumeCheckbox, h("label", { for: "resume" }, t("auto-resume")));
   const cards = [
-    h("section", { class: "card" }, h("div", { role: "status" }, title, facts, purse), problem, notice),
-    h("section", { class: "card" }, prices, h("div", { class: "row actions" }, activate, change, deactivate), resumeRow),
+    h("section", { class: "card" }, h("div", { role: "status" }, title, facts, balanceText), problem, notice),
+    h("section", { class: "card" }, prices, h("div", { class: "row actions" }, activateButton, changeButton, deactivateButton), resumeRow),
     h("section", { class: "card" }, h("h2", {}, t("local.title")), h("p", {}, t("local.text")),
       h("ul", {}, ...["local.pause", "local.stop", "local.back"].map((key) => h("li", {}, t(key))))),
   ];
-  const chosen = () => choices.find((one) => one.radio.checked)?.interval ?? "monthly";
+  const chosenInterval = () => choices.find((choice) => choice.radio.checked)?.interval ?? "monthly";
   return {
-    cards, title, facts, purse, missing, notice, wrong, again, problem, choices, prices, activate, change, deactivate,
-    resume, resumeRow, chosen,
+    cards, title, facts, balanceText, noticeText, notice, problemText, retryButton, problem, choices, prices,
+    activateButton, changeButton, deactivateButton, resumeCheckbox, resumeRow, chosenInterval,
     /** @type {Interval | null} The interval that the radio buttons were last set to. */
-    shown: null,
+    shownInterval: null,
   };
 }
 
@@ -283,46 +283,46 @@ function choiceOf(interval, { t, credits, euro }) {
  * Show the state of the stores in the settings' parts.
  *
  * @param {ReturnType<typeof settingsParts>} parts
- * @param {import("./mana-credits.js").SyncBilling} told
- * @param {import("./mana-credits.js").BalanceState} purse
+ * @param {import("./mana-credits.js").SyncBilling} billing
+ * @param {import("./mana-credits.js").BalanceState} balanceState
  * @param {Texts} texts
  */
-function renderSettings(parts, told, { balance }, texts) {
+function renderSettings(parts, billing, { balance }, texts) {
   const { t, credits, day } = texts;
-  if (told.known && told.interval !== parts.shown) {
-    parts.shown = told.interval;
-    for (const one of parts.choices) one.radio.checked = one.interval === told.interval;
+  if (billing.known && billing.interval !== parts.shownInterval) {
+    parts.shownInterval = billing.interval;
+    for (const choice of parts.choices) choice.radio.checked = choice.interval === billing.interval;
   }
-  const price = SYNC_PRICES[parts.chosen()];
-  const short = balance !== null && balance < price;
-  const uncovered = told.active && told.nextCharge !== null && !told.nextCharge.covered;
-  const status = !told.known ? "unknown" : told.gifted ? "gifted" : told.active ? "active" : told.paused ? "paused" : "local";
-  const waits = !told.known && told.error === null;
+  const price = SYNC_PRICES[parts.chosenInterval()];
+  const isShort = balance !== null && balance < price;
+  const isUncovered = billing.active && billing.nextCharge !== null && !billing.nextCharge.covered;
+  const status = !billing.known ? "unknown" : billing.gifted ? "gifted" : billing.active ? "active" : billing.paused ? "paused" : "local";
+  const isLoading = !billing.known && billing.error === null;
 
-  for (const part of [parts.title, parts.facts, parts.purse]) part.classList.toggle("skeleton", waits);
+  for (const part of [parts.title, parts.facts, parts.balanceText]) part.classList.toggle("skeleton", isLoading);
   parts.title.dataset["status"] = status;
-  parts.title.textContent = t(waits ? "loading" : `status.${status}`);
+  parts.title.textContent = t(isLoading ? "loading" : `status.${status}`);
   parts.facts.textContent = status === "unknown" ? t("loading") : t(`facts.${status}`, {
-    price: credits(SYNC_PRICES[told.interval]),
-    day: dayOrNone(told.active ? told.nextChargeAt : told.pausedAt, day),
+    price: credits(SYNC_PRICES[billing.interval]),
+    day: dayOrNone(billing.active ? billing.nextChargeAt : billing.pausedAt, day),
   });
-  parts.facts.hidden = status === "unknown" && !waits;
-  parts.purse.textContent = balance === null ? t("balance.unknown") : t("facts.balance", { balance: credits(balance) });
+  parts.facts.hidden = status === "unknown" && !isLoading;
+  parts.balanceText.textContent = balance === null ? t("balance.unknown") : t("facts.balance", { balance: credits(balance) });
 
-  parts.notice.hidden = !told.known || told.gifted || !(uncovered || (!told.active && short));
-  parts.missing.textContent = uncovered
-    ? t("short.soon", { day: dayOrNone(told.nextChargeAt, day) })
+  parts.notice.hidden = !billing.known || billing.gifted || !(isUncovered || (!billing.active && isShort));
+  parts.noticeText.textContent = isUncovered
+    ? t("short.soon", { day: dayOrNone(billing.nextChargeAt, day) })
     : t("short.now", { missing: credits(price - (balance ?? 0)), price: credits(price) });
-  parts.problem.hidden = told.error === null || told.known;
-  parts.wrong.textContent = explained(told.error, texts);
+  parts.problem.hidden = billing.error === null || billing.known;
+  parts.problemText.textContent = explained(billing.error, texts);
 
-  parts.prices.disabled = !told.known || told.gifted;
-  parts.activate.hidden = !told.known || told.active || short;
-  parts.activate.textContent = t("activate", { price: credits(price) });
-  parts.change.hidden = !told.active || told.gifted || parts.chosen() === told.interval;
-  parts.deactivate.hidden = !told.active || told.gifted;
-  parts.resumeRow.hidden = !(told.active || told.paused) || told.gifted;
-  parts.resume.checked = told.autoResume;
+  parts.prices.disabled = !billing.known || billing.gifted;
+  parts.activateButton.hidden = !billing.known || billing.active || isShort;
+  parts.activateButton.textContent = t("activate", { price: credits(price) });
+  parts.changeButton.hidden = !billing.active || billing.gifted || parts.chosenInterval() === billing.interval;
+  parts.deactivateButton.hidden = !billing.active || billing.gifted;
+  parts.resumeRow.hidden = !(billing.active || billing.paused) || billing.gifted;
+  parts.resumeCheckbox.checked = billing.autoResume;
 }
 
 /** @param {string | null} instant @param {(instant: string) => string} day */

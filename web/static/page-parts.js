@@ -1,4 +1,4 @@
-/** What the users' pages have in common: texts, client and balance, and how they wait, fail and go on. @module */
+/** What the users' pages share: texts, client and balance, and how they wait, show problems and go on. @module */
 
 import { h } from "./dom.js";
 import { explained, shared } from "./mana-elements.js";
@@ -8,40 +8,41 @@ import { languageOf, textsIn } from "./texts.js";
 export const texts = await textsIn(languageOf(document.documentElement));
 export const { client, balance, refresh } = shared(getToken);
 
-/** Tell whether somebody is signed in. */
+/** Tell whether a user is signed in. */
 export function isSignedIn() {
   return getToken() !== null;
 }
 
 /**
- * Say what went wrong, and offer to try again.
+ * Say what went wrong, and offer a retry if there is one.
  *
- * @param {Element} where
+ * @param {Element} container
  * @param {unknown} error
- * @param {() => unknown} [again]
+ * @param {() => unknown} [retry]
  * @param {(error: unknown) => string} [explain]
  */
-export function showProblem(where, error, again, explain = (told) => explained(told, texts)) {
-  const retry = again && h("button", { type: "button", class: "quiet", onclick: () => void again() }, texts.t("again"));
-  where.replaceChildren(h("div", { class: "notice row", role: "alert" }, h("span", { class: "grow" }, explain(error)), retry ?? ""));
+export function showProblem(container, error, retry, explain = (reason) => explained(reason, texts)) {
+  const retryButton = retry && h("button", { type: "button", class: "quiet", onclick: () => void retry() }, texts.t("again"));
+  container.replaceChildren(
+    h("div", { class: "notice row", role: "alert" }, h("span", { class: "grow" }, explain(error)), retryButton ?? ""));
 }
 
 /**
- * Do something that a button was pressed for, with the button saying so; pressing it meanwhile does nothing.
+ * Do an act for which a button was pressed. Until it ends, the button says so and ignores further presses.
  *
  * @param {HTMLElement} button
  * @param {() => Promise<unknown>} act
  */
 export async function busyWhile(button, act) {
   if (button.getAttribute("aria-disabled") === "true") return;
-  const words = [...button.childNodes];
+  const label = [...button.childNodes];
   button.setAttribute("aria-disabled", "true");
   button.replaceChildren(texts.t("wait"));
   try {
     await act();
   } finally {
     button.removeAttribute("aria-disabled");
-    button.replaceChildren(...words);
+    button.replaceChildren(...label);
   }
 }
 
@@ -49,7 +50,7 @@ export async function busyWhile(button, act) {
  * Leave for another page.
  *
  * @param {string} url
- * @returns {Promise<void>} Ends when this page is shown again, by the browser's way back.
+ * @returns {Promise<void>} Ends when this page is shown again, because the user went back.
  */
 export function leaveFor(url) {
   location.assign(url);
@@ -57,49 +58,49 @@ export function leaveFor(url) {
 }
 
 /**
- * Show a list that goes on by cursor: the first page now, the others when its button is pressed.
+ * Show a list page by page: the first page now, each older one when the button is pressed.
  *
  * @template T
  * @param {object} list
- * @param {HTMLElement} list.items Holds what is shown.
- * @param {HTMLElement} list.problem Where is told what went wrong.
- * @param {HTMLElement} list.older The button.
- * @param {(cursor: string | undefined) => Promise<import("./mana-credits.js").Listed<T>>} list.read
- * @param {(item: T) => HTMLElement} list.show
- * @param {() => HTMLElement} list.empty What is shown if there is nothing.
- * @param {(shown: number, more: boolean) => void} [list.told]
- * @returns {() => Promise<void>} Reads it anew from the start.
+ * @param {HTMLElement} list.container Holds the items.
+ * @param {HTMLElement} list.problemArea Where a failure is explained.
+ * @param {HTMLElement} list.olderButton
+ * @param {(cursor: string | undefined) => Promise<import("./mana-credits.js").Listed<T>>} list.readPage
+ * @param {(item: T) => HTMLElement} list.itemOf Makes the element that shows an item.
+ * @param {() => HTMLElement} list.emptyItem Makes what is shown if the list is empty.
+ * @param {(shownCount: number, hasMore: boolean) => void} [list.onShown] Called after each page.
+ * @returns {() => Promise<void>} Reads the list again from the start.
  */
-export function pagedList({ items, problem, older, read, show, empty, told }) {
+export function pagedList({ container, problemArea, olderButton, readPage, itemOf, emptyItem, onShown }) {
   /** @type {string | null} */
-  let next = null;
-  let shown = 0;
-  let reading = 0;
+  let nextCursor = null;
+  let shownCount = 0;
+  let latestRead = 0;
 
   /** @param {string | undefined} cursor */
   async function load(cursor) {
-    const mine = reading += 1;
-    items.setAttribute("aria-busy", "true");
+    const thisRead = latestRead += 1;
+    container.setAttribute("aria-busy", "true");
     try {
-      const page = await read(cursor);
-      if (mine !== reading) return; // asked anew meanwhile
-      const made = page.items.map(show);
-      shown = cursor ? shown + made.length : made.length;
-      if (cursor) items.append(...made);
-      else items.replaceChildren(...(made.length ? made : [empty()]));
-      next = page.next;
-      older.hidden = next === null;
-      problem.replaceChildren();
-      told?.(shown, next !== null);
-      if (cursor) made[0]?.focus();
+      const page = await readPage(cursor);
+      if (thisRead !== latestRead) return; // a newer read replaces this one
+      const elements = page.items.map(itemOf);
+      shownCount = cursor ? shownCount + elements.length : elements.length;
+      if (cursor) container.append(...elements);
+      else container.replaceChildren(...(elements.length ? elements : [emptyItem()]));
+      nextCursor = page.next;
+      olderButton.hidden = nextCursor === null;
+      problemArea.replaceChildren();
+      onShown?.(shownCount, nextCursor !== null);
+      if (cursor) elements[0]?.focus();
     } catch (error) {
-      if (mine === reading) showProblem(problem, error, () => load(cursor));
+      if (thisRead === latestRead) showProblem(problemArea, error, () => load(cursor));
     } finally {
-      if (mine === reading) items.setAttribute("aria-busy", "false");
+      if (thisRead === latestRead) container.setAttribute("aria-busy", "false");
     }
   }
 
-  older.addEventListener("click", () => void busyWhile(older, () => load(next ?? undefined)));
+  olderButton.addEventListener("click", () => void busyWhile(olderButton, () => load(nextCursor ?? undefined)));
   return () => load(undefined);
 }
 

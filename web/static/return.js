@@ -1,4 +1,4 @@
-/** Where Checkout leads back to: follows the purchase until a worker has credited it. @module */
+/** The page that Checkout leads back to: follows the purchase until a worker has credited it. @module */
 
 import { h, part } from "./dom.js";
 import { ManaCreditsError, SignInNeeded, Unavailable } from "./mana-credits.js";
@@ -8,10 +8,11 @@ import { balance, client, isSignedIn, refresh, texts } from "./page-parts.js";
 
 const { t, credits, euro } = texts;
 const FOLLOW_MS = 90_000;
-const PATIENT_MS = 15_000;
-const asked = new URLSearchParams(location.search);
-const id = asked.get("purchase") ?? "";
-const wentBack = asked.has("cancelled");
+/** After this time the page says that the purchase takes longer than usual. */
+const SLOW_AFTER_MS = 15_000;
+const params = new URLSearchParams(location.search);
+const purchaseId = params.get("purchase") ?? "";
+const leftCheckoutUnpaid = params.has("cancelled");
 
 /**
  * @param {"waiting" | "done" | "bad"} status
@@ -21,68 +22,74 @@ function show(status, title, text, ...actions) {
   const card = part("purchase");
   card.dataset["status"] = status;
   card.setAttribute("aria-busy", String(status === "waiting"));
-  // Said once: what stays as it is must not be read out again.
+  // A text that did not change is not set again, so that screen readers read it once.
   if (part("purchase-state").textContent !== title) part("purchase-state").textContent = title;
   if (part("purchase-text").textContent !== text) part("purchase-text").textContent = text;
   part("purchase-progress").hidden = status !== "waiting";
   part("purchase-actions").replaceChildren(...actions);
 }
 
-/** @param {string} href @param {string} key @param {boolean} [quiet] */
-function link(href, key, quiet = false) {
-  return h("a", { href, class: quiet ? "button quiet" : "button" }, t(key));
+/** @param {string} href @param {string} textKey @param {boolean} [isQuiet] */
+function link(href, textKey, isQuiet = false) {
+  return h("a", { href, class: isQuiet ? "button quiet" : "button" }, t(textKey));
 }
 
-const toShop = () => link("/credits", "return.shop", true);
-const again = () => h("button", { type: "button", onclick: () => void follow() }, t("return.look"));
+const shopLink = () => link("/credits", "return.shop", true);
+const lookAgainButton = () => h("button", { type: "button", onclick: () => void follow() }, t("return.look"));
 
-/** Tell the balance, if it could be read. */
-function balanceNow() {
+/** Say the new balance; nothing if it could not be read. */
+function balanceText() {
   const { balance: amount, error } = balance.get();
   return amount === null || error ? "" : t("return.completed.text", { balance: credits(amount) });
 }
 
-/** Show where a purchase is. @param {Purchase} purchase @param {number} waitedMs @returns {Promise<boolean>} Whether to look again. */
-async function tell(purchase, waitedMs) {
+/**
+ * Show the state of a purchase.
+ *
+ * @param {Purchase} purchase
+ * @param {number} waitedMs
+ * @returns {Promise<boolean>} Whether to ask again.
+ */
+async function showPurchase(purchase, waitedMs) {
   const facts = { credits: credits(purchase.credits), price: euro(purchase.priceEuroCents) };
   switch (purchase.status) {
     case "completed":
       await refresh();
-      show("done", t("return.completed", facts), balanceNow(), link("/credits", "return.shop"));
+      show("done", t("return.completed", facts), balanceText(), link("/credits", "return.shop"));
       return false;
     case "pending":
-      if (wentBack) {
-        const pay = purchase.checkoutUrl ? [link(purchase.checkoutUrl, "return.pay")] : [];
-        show("bad", t("return.unpaid"), t("return.unpaid.text", facts), ...pay, toShop());
+      if (leftCheckoutUnpaid) {
+        const payLinks = purchase.checkoutUrl ? [link(purchase.checkoutUrl, "return.pay")] : [];
+        show("bad", t("return.unpaid"), t("return.unpaid.text", facts), ...payLinks, shopLink());
         return false;
       }
-      show("waiting", t("return.waiting"), t(waitedMs < PATIENT_MS ? "return.waiting.text" : "return.slow.text", facts));
+      show("waiting", t("return.waiting"), t(waitedMs < SLOW_AFTER_MS ? "return.waiting.text" : "return.slow.text", facts));
       return true;
     default:
-      show("bad", t(`return.${purchase.status}`), t(`return.${purchase.status}.text`, facts), toShop());
+      show("bad", t(`return.${purchase.status}`), t(`return.${purchase.status}.text`, facts), shopLink());
       return false;
   }
 }
 
 async function follow() {
-  const since = Date.now();
-  for (let restMs = 500; Date.now() - since < FOLLOW_MS; restMs = Math.min(restMs * 1.3, 5_000)) {
+  const startedAt = Date.now();
+  for (let pauseMs = 500; Date.now() - startedAt < FOLLOW_MS; pauseMs = Math.min(pauseMs * 1.3, 5_000)) {
     try {
-      if (!await tell(await client.purchases.get(id), Date.now() - since)) return;
+      if (!await showPurchase(await client.purchases.get(purchaseId), Date.now() - startedAt)) return;
     } catch (error) {
-      if (!(error instanceof Unavailable)) return refuse(error);
+      if (!(error instanceof Unavailable)) return showRefusal(error);
       show("waiting", t("return.waiting"), t("return.unreachable"));
     }
-    await new Promise((resolve) => { setTimeout(resolve, restMs); });
+    await new Promise((resolve) => { setTimeout(resolve, pauseMs); });
   }
-  show("bad", t("return.long"), t("return.long.text", { purchase: id }), again(), toShop());
+  show("bad", t("return.long"), t("return.long.text", { purchase: purchaseId }), lookAgainButton(), shopLink());
 }
 
 /** @param {unknown} error */
-function refuse(error) {
+function showRefusal(error) {
   if (error instanceof SignInNeeded) return show("bad", t("error.sign-in"), t("return.safe"));
-  const unknown = error instanceof ManaCreditsError && error.status === 404;
-  show("bad", t(unknown ? "return.unknown" : "error.other"), t(unknown ? "return.unknown.text" : "return.safe"), toShop());
+  const isUnknown = error instanceof ManaCreditsError && error.status === 404;
+  show("bad", t(isUnknown ? "return.unknown" : "error.other"), t(isUnknown ? "return.unknown.text" : "return.safe"), shopLink());
 }
 
 if (isSignedIn()) void follow();

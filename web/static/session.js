@@ -1,31 +1,31 @@
 /**
  * Who is signed in on our own pages: the issuer's token, kept for this tab.
  *
- * Signing in leaves for the issuer's `/sign-in` with `redirect_uri` and `state`, and comes back to `/signed-in` with
- * `token` and `state` behind the `#`, which browsers send to no server.
+ * To sign in, the browser leaves for the issuer's `/sign-in` with `redirect_uri` and `state`. It comes back to
+ * `/signed-in` with `token` and `state` behind the `#`, which browsers send to no server.
  *
  * @module
  */
 
-const TOKEN = "mana-token";
-const JOURNEY = "mana-sign-in";
-const SKEW_S = 10;
+const TOKEN_KEY = "mana-token";
+const SIGN_IN_KEY = "mana-sign-in";
+const CLOCK_SKEW_S = 10;
 
-/** Give the token, or null if nobody is signed in or it has ended. */
+/** Give the token; null if nobody is signed in, or the token has expired. */
 export function getToken() {
-  const token = sessionStorage.getItem(TOKEN);
-  if (token && endOf(token) > Date.now() / 1_000 + SKEW_S) return token;
-  sessionStorage.removeItem(TOKEN);
+  const token = sessionStorage.getItem(TOKEN_KEY);
+  if (token && expiryOf(token) > Date.now() / 1_000 + CLOCK_SKEW_S) return token;
+  sessionStorage.removeItem(TOKEN_KEY);
   return null;
 }
 
-/** Tell who is signed in: the name or address in the token, or null. */
+/** Give the name of the signed-in user, else the address or id in the token; null if nobody is signed in. */
 export function signedInAs() {
   const claims = claimsOf(getToken() ?? "");
   return claims ? String(claims["name"] ?? claims["email"] ?? claims["sub"]) : null;
 }
 
-/** Give the id of who is signed in, or null. */
+/** Give the id of the signed-in user, or null. */
 export function userId() {
   const claims = claimsOf(getToken() ?? "");
   return claims ? String(claims["sub"]) : null;
@@ -35,52 +35,51 @@ export function userId() {
 export function signIn() {
   const state = crypto.randomUUID();
   const back = location.pathname + location.search;
-  sessionStorage.setItem(JOURNEY, JSON.stringify({ state, back }));
-  const issuer = new URL(document.querySelector('meta[name="mana-sign-in"]')?.getAttribute("content") ?? "");
-  issuer.searchParams.set("redirect_uri", `${location.origin}/signed-in`);
-  issuer.searchParams.set("state", state);
-  location.assign(issuer);
+  sessionStorage.setItem(SIGN_IN_KEY, JSON.stringify({ state, back }));
+  const signInUrl = new URL(document.querySelector('meta[name="mana-sign-in"]')?.getAttribute("content") ?? "");
+  signInUrl.searchParams.set("redirect_uri", `${location.origin}/signed-in`);
+  signInUrl.searchParams.set("state", state);
+  location.assign(signInUrl);
 }
 
-/** Forget the token. The issuer's own session, if it has one, stays. */
+/** Forget the token. If the issuer has a session of its own, that session stays. */
 export function signOut() {
-  sessionStorage.removeItem(TOKEN);
+  sessionStorage.removeItem(TOKEN_KEY);
   location.reload();
 }
 
 /**
- * Take what the issuer sent back.
+ * Take the token that the issuer sent back.
  *
- * @returns {string | null} The page to return to; null if this is no answer to our own question.
+ * @returns {string | null} The page to return to; null if this tab did not begin the sign-in.
  */
-export function arrive() {
-  const told = new URLSearchParams(location.hash.slice(1));
-  const journey = JSON.parse(sessionStorage.getItem(JOURNEY) ?? "null");
-  sessionStorage.removeItem(JOURNEY);
+export function finishSignIn() {
+  const params = new URLSearchParams(location.hash.slice(1));
+  const pendingSignIn = JSON.parse(sessionStorage.getItem(SIGN_IN_KEY) ?? "null");
+  sessionStorage.removeItem(SIGN_IN_KEY);
   history.replaceState(null, "", location.pathname);
-  const token = told.get("token");
-  if (!journey || !token || told.get("state") !== journey.state || !claimsOf(token)) return null;
-  sessionStorage.setItem(TOKEN, token);
-  return ownPath(journey.back);
+  const token = params.get("token");
+  if (!pendingSignIn || !token || params.get("state") !== pendingSignIn.state || !claimsOf(token)) return null;
+  sessionStorage.setItem(TOKEN_KEY, token);
+  return ownPath(pendingSignIn.back);
 }
 
-/** Give a path of our own pages; anything else becomes the first page. @param {string} path */
+/** Give a path if it is one of our own pages, else the path of the settings page. @param {string} path */
 export function ownPath(path) {
   const url = new URL(path, location.origin);
   return path.startsWith("/") && url.origin === location.origin ? url.pathname + url.search : "/settings/sync";
 }
 
-/** @param {string} token */
-function endOf(token) {
+/** Give the time when a token expires, in seconds. @param {string} token */
+function expiryOf(token) {
   return Number(claimsOf(token)?.["exp"] ?? 0);
 }
 
-/** Read a token's claims, unverified: good for showing a name, not for deciding. @param {string} token */
+/** Read the claims of a token without verifying it. They may be shown, but decide nothing. @param {string} token */
 function claimsOf(token) {
   try {
-    const bytes = Uint8Array.from(
-      atob((token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0),
-    );
+    const base64 = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
     return /** @type {Record<string, unknown>} */ (JSON.parse(new TextDecoder().decode(bytes)));
   } catch {
     return null;

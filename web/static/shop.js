@@ -8,63 +8,77 @@ import { balance, busyWhile, client, isSignedIn, leaveFor, showProblem, texts } 
 /** @typedef {import("./mana-credits.js").Package} Package */
 
 const { t, credits, euro, percent } = texts;
-const list = part("packages");
-const problem = part("buying");
-/** The purchase that was begun and has not led to Checkout yet. @type {{ packageId: string, key: string } | null} */
+const packageList = part("packages");
+const problemArea = part("buying");
+/** Below this share a package saves too little to mention it. */
+const SAVING_MIN = 0.001;
+/** The purchase that began and has not led to Checkout yet. @type {{ packageId: string, key: string } | null} */
 let intent = null;
-let buying = false;
+let isBuying = false;
 
-/** @param {Package} wanted */
-async function buy(wanted) {
-  if (intent?.packageId !== wanted.id) intent = { packageId: wanted.id, key: newKey() };
-  const back = `${location.origin}/credits/return?purchase={PURCHASE_ID}`;
-  problem.replaceChildren();
+/** @param {string} packageId */
+async function buy(packageId) {
+  if (intent?.packageId !== packageId) intent = { packageId, key: newKey() };
+  const returnUrl = `${location.origin}/credits/return?purchase={PURCHASE_ID}`;
+  problemArea.replaceChildren();
   try {
     const started = await client.purchases.start(
-      { packageId: wanted.id, successUrl: back, cancelUrl: `${back}&cancelled=1` }, { key: intent.key },
+      { packageId, successUrl: returnUrl, cancelUrl: `${returnUrl}&cancelled=1` }, { key: intent.key },
     );
     intent = null;
-    await leaveFor(started.checkoutUrl ?? back.replace("{PURCHASE_ID}", started.purchaseId));
+    await leaveFor(started.checkoutUrl ?? returnUrl.replace("{PURCHASE_ID}", started.purchaseId));
   } catch (error) {
-    showProblem(problem, error, undefined, (told) => told instanceof StillPending ? t("shop.slow") : explained(told, texts));
+    showProblem(problemArea, error, undefined, explain);
   }
 }
 
-/** What a package is, in the reader's language; its name and description are the operator's, in one. @param {Package} one */
-function offer(one) {
-  const saved = 1 - one.priceEuroCents / one.credits;
-  const button = h("button", { type: "button", "aria-label": t("shop.buy.label", { credits: credits(one.credits), price: euro(one.priceEuroCents) }) },
-    t("shop.buy"));
+/** @param {unknown} error */
+function explain(error) {
+  return error instanceof StillPending ? t("shop.slow") : explained(error, texts);
+}
+
+/**
+ * Make the item of a package, in the reader's language. The package's own name and description are not shown: the
+ * operator wrote them in one language only.
+ *
+ * @param {Package} offer
+ */
+function packageItem(offer) {
+  const amount = credits(offer.credits);
+  const price = euro(offer.priceEuroCents);
+  const saving = 1 - offer.priceEuroCents / offer.credits;
+  const button = h("button", { type: "button", "aria-label": t("shop.buy.label", { credits: amount, price }) }, t("shop.buy"));
   button.addEventListener("click", async () => {
-    if (buying) return;
-    buying = true;
-    await busyWhile(button, () => buy(one));
-    buying = false;
+    if (isBuying) return;
+    isBuying = true;
+    await busyWhile(button, () => buy(offer.id));
+    isBuying = false;
   });
   return h("li", { class: "card package" },
-    h("h3", {}, credits(one.credits)),
-    h("p", { class: "price" }, euro(one.priceEuroCents), " ", saved > 0.001 ? h("span", { class: "tag" }, t("shop.saved", { percent: percent(saved) })) : ""),
+    h("h3", {}, amount),
+    h("p", { class: "price" }, price, " ",
+      saving > SAVING_MIN ? h("span", { class: "tag" }, t("shop.saved", { percent: percent(saving) })) : ""),
     button);
 }
 
 async function showPackages() {
-  problem.replaceChildren();
+  problemArea.replaceChildren();
   try {
     const packages = await client.purchases.packages();
-    list.replaceChildren(...packages.map(offer));
-    if (!packages.length) problem.replaceChildren(h("p", { class: "quiet" }, t("shop.none")));
+    packageList.replaceChildren(...packages.map(packageItem));
+    if (!packages.length) problemArea.replaceChildren(h("p", { class: "quiet" }, t("shop.none")));
   } catch (error) {
-    list.replaceChildren();
-    showProblem(problem, error, showPackages);
+    packageList.replaceChildren();
+    showProblem(problemArea, error, showPackages);
   }
-  list.setAttribute("aria-busy", "false");
+  packageList.setAttribute("aria-busy", "false");
 }
 
 if (isSignedIn()) {
-  const amount = part("balance");
-  balance.subscribe((told) => {
-    amount.classList.toggle("skeleton", told.balance === null && !told.error);
-    amount.textContent = told.balance === null ? t("balance.unknown") : credits(told.balance);
+  const balanceElement = part("balance");
+  balance.subscribe(({ balance: amount, error }) => {
+    balanceElement.classList.toggle("skeleton", amount === null && !error);
+    balanceElement.textContent = amount === null ? t("balance.unknown") : credits(amount);
   });
   void showPackages();
 }

@@ -1,8 +1,8 @@
-/** The page that the issuer sends people back to. @module */
+/** The page to which the issuer sends people back. @module */
 
-import { arrive } from "./session.js";
+import { finishSignIn } from "./session.js";
 
-const back = arrive();
+const nextPath = finishSignIn();
 const outcome = /** @type {HTMLElement} */ (document.getElementById("outcome"));
-if (back) location.replace(back);
+if (nextPath) location.replace(nextPath);
 else outcome.textContent = outcome.dataset["refused"] ?? "";

@@ -1,4 +1,4 @@
-/** What people read, in their language, and numbers and dates as they are written there. @module */
+/** The texts of the pages in the reader's language, and numbers and dates as that language writes them. @module */
 
 /** @typedef {"en" | "de"} Language */
 /** @typedef {(key: string, facts?: Record<string, string | number>) => string} Translate */
@@ -8,17 +8,17 @@ const LOCALES = { en: "en-GB", de: "de-DE" };
 /** @type {Map<Language, Promise<Record<string, string>>>} */
 const catalogues = new Map();
 
-/** Tell the language in which a part of the page is written. @param {Element} part @returns {Language} */
-export function languageOf(part) {
-  const told = part.closest("[lang]")?.getAttribute("lang") ?? navigator.language;
-  return told.toLowerCase().startsWith("de") ? "de" : "en";
+/** Give the language in which an element of the page is written. @param {Element} element @returns {Language} */
+export function languageOf(element) {
+  const languageTag = element.closest("[lang]")?.getAttribute("lang") ?? navigator.language;
+  return languageTag.toLowerCase().startsWith("de") ? "de" : "en";
 }
 
 /** Load the texts of a language. @param {Language} language */
 export async function textsIn(language) {
   let catalogue = catalogues.get(language);
   if (!catalogue) {
-    catalogue = fetch(new URL(`./texts/${language}.json`, import.meta.url)).then((answer) => answer.json());
+    catalogue = fetch(new URL(`./texts/${language}.json`, import.meta.url)).then((response) => response.json());
     catalogues.set(language, catalogue);
   }
   const texts = await catalogue;
@@ -26,7 +26,7 @@ export async function textsIn(language) {
 
   /** @type {Translate} */
   const t = (key, facts = {}) =>
-    (texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => String(facts[name] ?? whole));
+    (texts[key] ?? key).replace(/\{(\w+)\}/g, (placeholder, name) => String(facts[name] ?? placeholder));
 
   return {
     t,
@@ -35,10 +35,10 @@ export async function textsIn(language) {
       t(new Intl.PluralRules(locale).select(amount) === "one" ? "credits.one" : "credits.other", {
         amount: new Intl.NumberFormat(locale).format(amount),
       }),
-    /** Write a number. @param {number} told */
-    number: (told) => new Intl.NumberFormat(locale).format(told),
-    /** Write what came or went. @param {number} told */
-    signed: (told) => new Intl.NumberFormat(locale, { signDisplay: "always" }).format(told),
+    /** Write a number. @param {number} value */
+    number: (value) => new Intl.NumberFormat(locale).format(value),
+    /** Write a change of the balance, always with its sign. @param {number} amount */
+    signed: (amount) => new Intl.NumberFormat(locale, { signDisplay: "always" }).format(amount),
     /** Write a share, 0 to 1. @param {number} share */
     percent: (share) => new Intl.NumberFormat(locale, { style: "percent" }).format(share),
     /** Write an amount of money. @param {number} euroCents */

@@ -1,4 +1,4 @@
-"""What Stripe calls: the webhook."""
+"""Routes that Stripe calls: the webhook."""
 
 from typing import Final
 

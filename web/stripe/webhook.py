@@ -1,4 +1,4 @@
-"""Stripe's webhook: verify, store the event and its job in one transaction, answer. A worker does the rest."""
+"""Stripe's webhook: verify the signature, record the event as a job, answer. A worker does the rest."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from web.http.problems import BadRequest, problem
 from web.http.requests import request_id
 
 TOLERANCE_S: Final = 300
-"""How old, or how far ahead, a signature may be dated."""
+"""How far in the past or in the future the time of a signature may be."""
 
 BODY_BYTES_MAX: Final = 256 * 1024
 
@@ -34,7 +34,7 @@ class Received(Model):
 
 
 class Event(Model):
-    """An Event object of Stripe's API, as far as we need its shape (https://docs.stripe.com/api/events/object)."""
+    """An Event object of Stripe's API: the members that must be there (https://docs.stripe.com/api/events/object)."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -46,7 +46,7 @@ class Event(Model):
 
 @api.operation("POST", "/webhooks/stripe", answers=Received)
 def receive_stripe_event() -> Received | Response:
-    """Take an event of Stripe's. It is stored before the answer; a repeated event is stored once."""
+    """Receive an event from Stripe. It is stored before the answer; a repeated event is stored once."""
     # Stripe's events are larger than any body of our own clients.
     request.max_content_length = BODY_BYTES_MAX
     raw = read_raw()
@@ -62,15 +62,15 @@ def receive_stripe_event() -> Received | Response:
 
 
 def _refusal(raw: bytes, signature: str) -> str | None:
-    """Tell why a delivery is not Stripe's, if it is not (https://docs.stripe.com/webhooks#verify-manually)."""
+    """Return why a delivery is not from Stripe; `None` if it is (https://docs.stripe.com/webhooks#verify-manually)."""
     try:
         body = raw.decode()
-        # Exactly one date of plain digits, and ASCII throughout: the library reads no other header safely.
-        (dated,) = re.findall(r"(?:^|,)t=(\d{1,12})(?=,|$)", signature.encode("ascii").decode())
+        # Exactly one time of plain digits, and only ASCII: the library reads no other header safely.
+        (signed_at,) = re.findall(r"(?:^|,)t=(\d{1,12})(?=,|$)", signature.encode("ascii").decode())
     except ValueError:
         return "The signature is missing or malformed"
-    # Stripe's library refuses old signatures, not those dated ahead.
-    if abs(time.time() - int(dated)) > TOLERANCE_S:
+    # Stripe's library refuses old signatures, but not those of the future.
+    if abs(time.time() - int(signed_at)) > TOLERANCE_S:
         return "The signature is too old or dated ahead"
     for secret in current_parts().settings.stripe_webhook_secrets:
         try:

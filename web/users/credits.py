@@ -1,4 +1,4 @@
-"""Personal credits: what the signed-in user has, spends and has spent."""
+"""Credits of the signed-in user: balance, spending, history."""
 
 from typing import Annotated
 
@@ -10,8 +10,8 @@ from domain.store import balances, ledger
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.lists import bad_cursor, decode, page_of
-from web.http.models import Page
+from web.http.lists import answer_page, bad_cursor, decode_cursor
+from web.http.models import ListQuery
 from web.http.parts import reading
 from web.shared.credits import USE_REFUSALS, Balance, Transaction, Use, Used, spend
 
@@ -20,7 +20,7 @@ api = Api("users_credits", auth.user)
 
 @api.operation("GET", "/credits/balance", answers=Balance)
 def get_balance() -> Balance:
-    """Read the balance. A new user has zero."""
+    """Read the balance. It is zero for a new user."""
     with reading(g.user.id) as reader:
         return Balance.model_validate(balances.balance_of(reader, g.user.id))
 
@@ -31,7 +31,7 @@ def use_credits(body: Use) -> Answer:
     return spend(g.user.id, body, route="use")
 
 
-class HistoryQuery(Page):
+class HistoryQuery(ListQuery):
     """Which transactions: of a type, of an app, from a moment (`from`) to before another (`to`)."""
 
     type: Annotated[TransactionType | None, Field(strict=False)] = None
@@ -40,25 +40,20 @@ class HistoryQuery(Page):
     to: Annotated[AwareDatetime | None, Field(strict=False)] = None
 
     @property
-    def wanted(self) -> HistoryFilter:
-        """The filter, as the ledger takes it."""
+    def history_filter(self) -> HistoryFilter:
+        """The filter of the ledger."""
         return HistoryFilter(type=self.type, app_id=self.app_id, since=self.from_, until=self.to)
 
     @property
-    def kept(self) -> dict[str, str]:
-        """What of the query the next page has to keep."""
+    def filters(self) -> dict[str, str]:
+        """The members of the query that the next page must keep."""
         return self.model_dump(mode="json", exclude={"limit", "offset", "cursor"}, exclude_none=True)
 
 
 @api.operation("GET", "/credits/transactions", answers=list[Transaction])
 def list_transactions(query: HistoryQuery) -> Answer:
     """Read the history, newest first."""
-    before_seq = None
-    if query.cursor is not None:
-        told = decode(query.cursor)
-        if not (told.isascii() and told.isdigit() and len(told) < 19):  # noqa: PLR2004 - fits a bigint
-            raise bad_cursor()
-        before_seq = int(told)
+    before_seq = None if query.cursor is None else _read_seq(query.cursor)
     with reading(g.user.id) as reader:
         transactions = ledger.history(
             reader,
@@ -66,9 +61,15 @@ def list_transactions(query: HistoryQuery) -> Answer:
             limit=query.limit,
             offset=query.offset,
             before_seq=before_seq,
-            filters=query.wanted,
+            filters=query.history_filter,
         )
     last = str(transactions[-1].seq) if transactions else None
-    return page_of(
-        [Transaction.model_validate(transaction) for transaction in transactions], query, last=last, filters=query.kept
-    )
+    items = [Transaction.model_validate(transaction) for transaction in transactions]
+    return answer_page(items, query, last=last, filters=query.filters)
+
+
+def _read_seq(cursor: str) -> int:
+    digits = decode_cursor(cursor)
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):  # noqa: PLR2004 - fits a bigint
+        raise bad_cursor()
+    return int(digits)

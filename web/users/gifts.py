@@ -1,4 +1,4 @@
-"""Gifts: credits behind a code, for whoever redeems it."""
+"""Gifts of the signed-in user: credits with a code, for the user who redeems it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, Self
@@ -28,14 +28,14 @@ from domain.units import Credits
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.gift_guesses import slow_for_guessers
-from web.http.idempotency import REPLAYED, client_key
-from web.http.lists import page_of, position, positioned
-from web.http.models import AppId, Instant, Model, Page
-from web.http.parts import current_parts, reading, transaction
+from web.http.gift_guesses import limit_guesses
+from web.http.idempotency_header import answer_once, client_key
+from web.http.lists import list_own_rows
+from web.http.models import AppId, Instant, ListQuery, Model
+from web.http.parts import current_parts, transaction
 from web.http.problems import BadRequest, TooManyRequests
 from web.http.requests import request_id
-from web.http.waiting import answer_of
+from web.http.waiting import wait_and_answer
 from web.shared.gifts import EmailText
 
 api = Api("users_gifts", auth.user)
@@ -47,7 +47,7 @@ GiftCredits = Annotated[int, Field(ge=1, le=GIFT_MAX)]
 
 
 class NewGiftBody(Model):
-    """A gift to make. Its size is `totalCredits` or `credits`, its end `expirationDays` or `expiresAt`."""
+    """A gift to make. Its size is `totalCredits` or `credits`; it ends by `expirationDays` or `expiresAt`."""
 
     total_credits: GiftCredits | None = None
     credits: GiftCredits | None = None
@@ -72,7 +72,7 @@ class NewGiftBody(Model):
 
 
 class Gift(Model):
-    """A gift, as its creator sees it."""
+    """A gift as its creator sees it."""
 
     id: UUID
     code: str
@@ -108,13 +108,13 @@ class ReceivedGift(Model):
 
 
 class RedeemGift(Model):
-    """Where a gift is redeemed."""
+    """The app in which a gift is redeemed."""
 
     source_app_id: AppId | None = None
 
 
 class RedeemedGift(Model):
-    """A gift's credits are the user's now."""
+    """A gift's credits are now the user's."""
 
     success: bool
     credits: int
@@ -135,7 +135,7 @@ class CancelledGift(Model):
     "POST", "/gifts", answers=Gift, status=201, refusals=[InsufficientCredits, KeyReused, UserErased], keyed=True
 )
 def create_gift(body: NewGiftBody) -> Answer:
-    """Make a gift. Its credits leave the balance now."""
+    """Make a gift. Its credits leave the balance at once."""
     now = datetime.now(UTC)
     key = client_key("gifts", **body.model_dump(mode="json"))
     new = NewGift(
@@ -145,34 +145,34 @@ def create_gift(body: NewGiftBody) -> Answer:
         target_email=body.target_email,
         message=body.message,
         source_app_id=body.source_app_id,
-        expires_at=_end(body, now),
+        expires_at=_expiry(body, now),
     )
     with transaction(g.user.id) as store:
         created = gift_acts.create_gift(store, new, key=key, now=now)
-    return Answer(body=_shown(created.gift, now=None), status=201, headers=REPLAYED if created.replayed else {})
+    return answer_once(_show_gift(created.gift, now=None), replayed=created.replayed, status=201)
 
 
 @api.operation("GET", "/gifts/me/created", answers=list[Gift])
-def list_created_gifts(query: Page) -> Answer:
+def list_created_gifts(query: ListQuery) -> Answer:
     """Read the gifts the user has made, newest first."""
-    older_than = position(query.cursor)
-    with reading(g.user.id) as reader:
-        gifts = gift_rows.created_by(reader, g.user.id, limit=query.limit, offset=query.offset, older_than=older_than)
-    last = positioned(gifts[-1].created_at, gifts[-1].id) if gifts else None
     now = datetime.now(UTC)
-    return page_of([_shown(gift, now=now) for gift in gifts], query, last=last)
+    return list_own_rows(
+        gift_rows.created_by,
+        query,
+        position=lambda gift: (gift.created_at, gift.id),
+        show=lambda gift: _show_gift(gift, now=now),
+    )
 
 
 @api.operation("GET", "/gifts/me/received", answers=list[ReceivedGift])
-def list_received_gifts(query: Page) -> Answer:
+def list_received_gifts(query: ListQuery) -> Answer:
     """Read the gifts the user has redeemed, newest first."""
-    older_than = position(query.cursor)
-    with reading(g.user.id) as reader:
-        redemptions = gift_rows.redeemed_by(
-            reader, g.user.id, limit=query.limit, offset=query.offset, older_than=older_than
-        )
-    last = positioned(redemptions[-1].redeemed_at, redemptions[-1].id) if redemptions else None
-    return page_of([_received(redemption) for redemption in redemptions], query, last=last)
+    return list_own_rows(
+        gift_rows.redeemed_by,
+        query,
+        position=lambda redemption: (redemption.redeemed_at, redemption.id),
+        show=_show_redemption,
+    )
 
 
 @api.operation(
@@ -184,10 +184,10 @@ def list_received_gifts(query: Page) -> Answer:
     queued=True,
 )
 def redeem_gift(ref: str, body: RedeemGift | None) -> Answer:
-    """Redeem a gift by its code, typed in any way. A repeat of the same user brings the first answer again."""
+    """Redeem a gift by its code. If the same user repeats it, the first answer comes again."""
     source_app_id = body.source_app_id if body else None
     key = client_key("gifts/redeem", code=parse_code(ref), sourceAppId=source_app_id)
-    with slow_for_guessers(ref), transaction(g.user.id) as store:
+    with limit_guesses(ref), transaction(g.user.id) as store:
         recorded = gift_acts.redeem_later(
             store,
             typed=ref,
@@ -197,22 +197,22 @@ def redeem_gift(ref: str, body: RedeemGift | None) -> Answer:
             key=key,
             request_id=request_id(),
         )
-    return answer_of(recorded, model=RedeemedGift.model_validate)
+    return wait_and_answer(recorded, model=RedeemedGift.model_validate)
 
 
 @api.operation("DELETE", "/gifts/<ref>", answers=CancelledGift, refusals=[NotFound, *_ENDED, KeyReused], keyed=True)
 def cancel_gift(ref: str) -> Answer:
     """Take a gift back, by its id: its credits return to the balance."""
-    gift_id = _id(ref)
+    gift_id = _read_id(ref)
     key = client_key("gifts/cancel", giftId=str(gift_id))
     with transaction(g.user.id) as store:
-        done = gift_acts.cancel(store, gift_id=gift_id, creator_id=g.user.id, key=key, now=datetime.now(UTC))
-    told = CancelledGift(refunded_credits=done.refunded_credits)
-    return Answer(body=told, headers=REPLAYED if done.replayed else {})
+        cancelled = gift_acts.cancel(store, gift_id=gift_id, creator_id=g.user.id, key=key, now=datetime.now(UTC))
+    answer = CancelledGift(refunded_credits=cancelled.refunded_credits)
+    return answer_once(answer, replayed=cancelled.replayed)
 
 
-def _end(body: NewGiftBody, now: datetime) -> datetime:
-    """Tell when a new gift ends."""
+def _expiry(body: NewGiftBody, now: datetime) -> datetime:
+    """Compute when a new gift expires."""
     if body.expires_at is None:
         return now + (timedelta(days=body.expiration_days) if body.expiration_days else LIFE)
     if body.expires_at.tzinfo is None or not now < body.expires_at <= now + LIFE_MAX:
@@ -221,32 +221,32 @@ def _end(body: NewGiftBody, now: datetime) -> datetime:
     return body.expires_at.astimezone(UTC)
 
 
-def _id(ref: str) -> UUID:
+def _read_id(ref: str) -> UUID:
     try:
         return UUID(ref)
     except ValueError:
         raise NotFound("Gift") from None
 
 
-def _shown(found: DomainGift, *, now: datetime | None) -> Gift:
-    """Tell a gift to its creator; with `now`, as of that moment."""
-    link = f"{current_parts().settings.base_url}/g/{shown(found.code)}"
-    facts: dict[str, Any] = {name: getattr(found, name) for name in Gift.model_fields if hasattr(found, name)}
-    status = found.status if now is None else status_at(found, now)
-    return Gift(**facts | {"code": shown(found.code), "short_url": link, "url": link, "status": status})
+def _show_gift(gift: DomainGift, *, now: datetime | None) -> Gift:
+    """Show a gift to its creator, with its status at `now`, or as it is stored."""
+    link = f"{current_parts().settings.base_url}/g/{shown(gift.code)}"
+    members: dict[str, Any] = {name: getattr(gift, name) for name in Gift.model_fields if hasattr(gift, name)}
+    status = gift.status if now is None else status_at(gift, now)
+    return Gift(**members | {"code": shown(gift.code), "short_url": link, "url": link, "status": status})
 
 
-def _received(found: DomainRedemption) -> ReceivedGift:
+def _show_redemption(redemption: DomainRedemption) -> ReceivedGift:
     return ReceivedGift(
-        id=found.id,
-        gift_code_id=found.gift.id,
-        code=shown(found.gift.code),
-        credits=found.credits_received,
-        credits_received=found.credits_received,
-        message=found.gift.message,
-        creator_name=found.gift.creator_name,
+        id=redemption.id,
+        gift_code_id=redemption.gift.id,
+        code=shown(redemption.gift.code),
+        credits=redemption.credits_received,
+        credits_received=redemption.credits_received,
+        message=redemption.gift.message,
+        creator_name=redemption.gift.creator_name,
         status="success",
-        source_app_id=found.source_app_id,
-        created_at=found.redeemed_at,
-        redeemed_at=found.redeemed_at,
+        source_app_id=redemption.source_app_id,
+        created_at=redemption.redeemed_at,
+        redeemed_at=redemption.redeemed_at,
     )

@@ -1,4 +1,4 @@
-"""Buying credits: packages on sale, starting a purchase, following it."""
+"""Buying credits: packages on sale, starting a purchase, reading purchases."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -16,14 +16,14 @@ from domain.store import purchases as purchase_rows
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import client_key
-from web.http.lists import page_of, position, positioned
-from web.http.models import Instant, JsonObject, Model, Page
+from web.http.idempotency_header import client_key
+from web.http.lists import list_own_rows
+from web.http.models import Instant, JsonObject, ListQuery, Model
 from web.http.parts import current_parts, reading, transaction
 from web.http.problems import BadRequest
 from web.http.requests import request_id
-from web.http.waiting import answer_of
-from web.users.redirects import checked
+from web.http.waiting import wait_and_answer
+from web.users.redirects import check_redirect
 
 api = Api("users_purchases", auth.user)
 
@@ -43,7 +43,7 @@ class Package(Model):
 
 
 class StartPurchase(Model):
-    """A package to buy. With both URLs the buyer pays on a Stripe Checkout page, else in the client's own form.
+    """A package to buy. With both URLs the buyer pays on a Stripe Checkout page, otherwise in the client's own form.
 
     `{PURCHASE_ID}` in a URL becomes the id of the purchase.
     """
@@ -64,7 +64,7 @@ class Started(Model):
 
 
 class Purchase(Model):
-    """A purchase, as far as it has come. `refundedEuroCents` is what of its price is with the buyer again."""
+    """A purchase. `refundedEuroCents` is the part of its price that Stripe has given back to the buyer."""
 
     id: UUID
     user_id: str
@@ -98,7 +98,7 @@ def list_packages() -> list[Package]:
     queued=True,
 )
 def start_purchase(body: StartPurchase) -> Answer:
-    """Start a purchase: a worker makes what is to be paid at Stripe."""
+    """Start a purchase: a worker creates the payment at Stripe."""
     key = client_key("purchase", **body.model_dump(mode="json"))
     with transaction(g.user.id) as store:
         started = purchase_acts.start_purchase(
@@ -110,29 +110,25 @@ def start_purchase(body: StartPurchase) -> Answer:
             request_id=request_id(),
             now=datetime.now(UTC),
         )
-    return answer_of(started.recorded, model=Started.model_validate, purchase_id=started.purchase_id)
+    return wait_and_answer(started.recorded, model=Started.model_validate, purchase_id=started.purchase_id)
 
 
 @api.operation("GET", "/credits/purchase/<uuid:purchase_id>", answers=Purchase, refusals=[NotFound])
 def get_purchase(purchase_id: UUID) -> Purchase:
-    """Follow a purchase; while it is pending, with what is needed to pay it."""
+    """Read a purchase. While it is pending, the answer has what is needed to pay it."""
     with reading(g.user.id) as reader:
-        return _shown(purchase_rows.get(reader, purchase_id, owner=g.user.id))
+        return _show_purchase(purchase_rows.get(reader, purchase_id, owner=g.user.id))
 
 
 @api.operation("GET", "/credits/purchases", answers=list[Purchase])
-def list_purchases(query: Page) -> Answer:
+def list_purchases(query: ListQuery) -> Answer:
     """Read the purchases, newest first."""
-    older_than = position(query.cursor)
-    with reading(g.user.id) as reader:
-        purchases = purchase_rows.of_user(
-            reader, g.user.id, limit=query.limit, offset=query.offset, older_than=older_than
-        )
-    last = positioned(purchases[-1].created_at, purchases[-1].id) if purchases else None
-    return page_of([_shown(purchase) for purchase in purchases], query, last=last)
+    return list_own_rows(
+        purchase_rows.of_user, query, position=lambda purchase: (purchase.created_at, purchase.id), show=_show_purchase
+    )
 
 
-def _shown(purchase: DomainPurchase) -> Purchase:
+def _show_purchase(purchase: DomainPurchase) -> Purchase:
     """Show a purchase; its secrets only while they can still be used."""
     shown = Purchase.model_validate(purchase)
     if purchase.status is not PurchaseStatus.PENDING:
@@ -150,6 +146,6 @@ def _redirects(body: StartPurchase) -> Redirects | None:
     settings = current_parts().settings
     origins = (settings.own_origin, *settings.cors_origins)
     return Redirects(
-        success_url=checked(body.success_url, "successUrl", origins=origins),
-        cancel_url=checked(body.cancel_url, "cancelUrl", origins=origins),
+        success_url=check_redirect(body.success_url, "successUrl", origins=origins),
+        cancel_url=check_redirect(body.cancel_url, "cancelUrl", origins=origins),
     )

@@ -1,4 +1,4 @@
-"""Where a Checkout may send people back to: our own pages and web clients, and nowhere else."""
+"""Where a Checkout may send buyers back to: our own pages and web clients, and nowhere else."""
 
 import re
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%{}]+")
 """The characters of RFC 3986, and the braces of Stripe's `{CHECKOUT_SESSION_ID}`."""
 
 
-def checked(url: str, field: str, *, origins: Sequence[str]) -> str:
-    r"""Check a redirect URL.
+def check_redirect(url: str, field: str, *, origins: Sequence[str]) -> str:
+    r"""Check a redirect URL and return it.
 
     Browsers and URL libraries disagree about odd addresses (`https:/\\evil`, `https://ok@evil`), so anything odd is
-    refused before the origin is compared, and the origin is compared whole.
+    refused first, and then the whole origin is compared.
 
     Raises:
         BadRequest: the URL is odd, or its origin is not one of `origins`.

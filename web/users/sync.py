@@ -1,4 +1,4 @@
-"""Cloud Sync: what the signed-in user has, switches and pays for."""
+"""Cloud Sync of the signed-in user: reading, activating, stopping, and its settings."""
 
 from datetime import UTC, datetime
 
@@ -19,11 +19,11 @@ from domain.store import sync as sync_rows
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
-from web.http.idempotency import client_key
+from web.http.idempotency_header import client_key
 from web.http.models import Instant, Model
 from web.http.parts import reading, transaction
 from web.http.requests import request_id
-from web.http.waiting import answer_of
+from web.http.waiting import wait_and_answer
 from web.shared.sync import SyncStatus
 
 api = Api("users_sync", auth.user)
@@ -58,7 +58,7 @@ class ChangeInterval(Model):
 
 
 class IntervalChanged(Model):
-    """The new price, and when it is charged first."""
+    """The new price, and when it is first charged."""
 
     success: bool = True
     interval: Interval
@@ -67,13 +67,13 @@ class IntervalChanged(Model):
 
 
 class AutoResume(Model):
-    """Whether to activate sync again by the first top-up that suffices, after it was paused for want of credits."""
+    """Whether the first top-up that covers the price activates paused sync again."""
 
     enabled: bool
 
 
 class AutoResumeSet(Model):
-    """The setting as it now is."""
+    """The setting that is now in force."""
 
     success: bool = True
     enabled: bool
@@ -83,7 +83,7 @@ class AutoResumeSet(Model):
 def get_sync_status() -> SyncStatus:
     """Read the user's sync."""
     with reading(g.user.id) as reader:
-        return SyncStatus.of(sync_rows.status(reader, g.user.id))
+        return SyncStatus.from_status(sync_rows.status(reader, g.user.id))
 
 
 @api.operation(
@@ -102,7 +102,7 @@ def activate_sync(body: Activate | None) -> Answer:
         recorded = sync_acts.activate_later(
             store, user_id=g.user.id, interval=interval, key=key, request_id=request_id()
         )
-    return answer_of(
+    return wait_and_answer(
         recorded,
         model=lambda result: Activated(
             interval=result.interval,
@@ -132,7 +132,7 @@ def change_sync_interval(body: ChangeInterval) -> IntervalChanged:
 
 @api.operation("POST", "/sync/auto-resume", answers=AutoResumeSet, refusals=[NotFound])
 def set_sync_auto_resume(body: AutoResume) -> AutoResumeSet:
-    """Choose whether paused sync is activated again by the first top-up that suffices; off unless chosen."""
+    """Choose whether the first top-up that covers the price activates paused sync again. By default it does not."""
     with transaction(g.user.id) as store:
         sync_acts.set_auto_resume(store, user_id=g.user.id, enabled=body.enabled, now=datetime.now(UTC))
     return AutoResumeSet(enabled=body.enabled)

@@ -1,4 +1,4 @@
-"""What things cost and what was spent: the price list, and usage per app or UTC day."""
+"""The price list of operations, and usage per app or UTC day."""
 
 from flask import g
 
@@ -6,7 +6,7 @@ from domain.rules.prices import OPERATIONS, Category
 from web.http import auth
 from web.http.api import Api
 from web.http.models import Model
-from web.shared.usage import UsageAnswer, UsageQuery, usage_answer
+from web.shared.usage import UsageAnswer, UsageQuery, read_usage
 
 api = Api("users_usage", auth.user)
 
@@ -24,10 +24,10 @@ class PricedOperation(Model):
 @api.operation("GET", "/credits/operations", answers=list[PricedOperation])
 def list_operations() -> list[PricedOperation]:
     """Read the price list."""
-    return [PricedOperation.model_validate(one) for one in OPERATIONS]
+    return [PricedOperation.model_validate(operation) for operation in OPERATIONS]
 
 
 @api.operation("GET", "/credits/usage", answers=UsageAnswer)
 def get_usage(query: UsageQuery) -> UsageAnswer:
     """Read what the user spent, per app or UTC day."""
-    return usage_answer(g.user.id, query)
+    return read_usage(g.user.id, query)

@@ -1,31 +1,7 @@
 """The handlers, by subject. Importing this package registers all of them in `workers.registry`."""
 
-from workers.handlers import (
-    audit,
-    gifts,
-    holds,
-    jobs,
-    notices,
-    purchases,
-    reconciliation,
-    renewals,
-    stripe_events,
-    stripe_refunds,
-    sync,
-    usage,
-)
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "audit",
-    "gifts",
-    "holds",
-    "jobs",
-    "notices",
-    "purchases",
-    "reconciliation",
-    "renewals",
-    "stripe_events",
-    "stripe_refunds",
-    "sync",
-    "usage",
-]
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

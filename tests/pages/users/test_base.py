@@ -2,8 +2,8 @@
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.conftest import Service
-from tests.pages.users.conftest import sign_in
+from tests.support.browser import sign_in
+from tests.support.service import Service
 
 
 def test_a_page_speaks_the_browsers_language_until_another_is_chosen(browser: Browser, service: Service) -> None:

@@ -7,8 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from domain.rules.sync import Interval
-from tests.acceptance.conftest import Service
-from tests.pages.users.conftest import give
+from tests.support.service import Service
 
 BESIDE = "http://localhost:5173"
 """An origin of CORS_ORIGINS in the local stack, where a front end of another project is developed."""
@@ -34,9 +33,9 @@ def client(page: Page, service: Service, user: str) -> Page:
 
 
 def test_reads_and_acts_are_answered_as_the_contract_says(client: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
 
-    told = client.evaluate("""async () => {
+    answers = client.evaluate("""async () => {
         const gift = await client.gifts.create({ totalCredits: 30 });
         const seen = await mana.createClient({ getToken: () => null }).gifts.get(gift.code);
         const cancelled = await client.gifts.cancel(gift.id);
@@ -45,7 +44,7 @@ def test_reads_and_acts_are_answered_as_the_contract_says(client: Page, service:
         const started = await client.purchases.start({ packageId: small.id });
         return {
             seen: seen.totalCredits, cancelled: cancelled.refundedCredits,
-            gifts: (await client.gifts.created()).items.map(one => one.status),
+            gifts: (await client.gifts.created()).items.map(gift => gift.status),
             received: (await client.gifts.received()).items,
             balance: (await client.credits.balance()).balance,
             secret: typeof started.clientSecret, cents: started.amount,
@@ -56,7 +55,7 @@ def test_reads_and_acts_are_answered_as_the_contract_says(client: Page, service:
         };
     }""")
 
-    assert told == {
+    assert answers == {
         "seen": 30,
         "cancelled": 30,
         "gifts": ["cancelled"],
@@ -73,12 +72,12 @@ def test_reads_and_acts_are_answered_as_the_contract_says(client: Page, service:
 
 def test_a_long_list_is_read_page_by_page(client: Page, service: Service, user: str) -> None:
     for amount in (1, 2, 3):
-        give(service, user, amount)
+        service.grant(user, amount)
 
     pages = client.evaluate("""async () => {
         const first = await client.credits.transactions({ limit: 2 });
         const second = await client.credits.transactions({ limit: 2, cursor: first.next });
-        return [first, second].map(page => [page.items.map(one => one.amount), page.next !== null]);
+        return [first, second].map(page => [page.items.map(transaction => transaction.amount), page.next !== null]);
     }""")
 
     assert pages == [[[3, 2], True], [[1], False]]
@@ -92,7 +91,10 @@ def test_a_refusal_is_an_error_of_its_own_class_with_its_facts(client: Page) -> 
 
     assert (short["kind"], short["code"], short["status"]) == ("InsufficientCredits", "insufficient_credits", 402)
     assert short["details"] == {"required": 7, "available": 0}
-    assert (invalid["kind"], {one["field"] for one in invalid["errors"]}) == ("ManaCreditsError", {"amount", "appId"})
+    assert (invalid["kind"], {error["field"] for error in invalid["errors"]}) == (
+        "ManaCreditsError",
+        {"amount", "appId"},
+    )
     assert (nobody["kind"], nobody["status"]) == ("SignInNeeded", 401)
     assert short["is"]
     assert invalid["is"]
@@ -100,10 +102,10 @@ def test_a_refusal_is_an_error_of_its_own_class_with_its_facts(client: Page) -> 
 
 
 def test_what_cannot_be_reached_is_tried_again_if_that_is_harmless(client: Page) -> None:
-    asked: list[str] = []
+    calls: list[str] = []
 
     def fail(route: Route) -> None:
-        asked.append(route.request.url.rpartition("/")[2])
+        calls.append(route.request.url.rpartition("/")[2])
         route.abort()
 
     client.route("**/api/v1/**", fail)
@@ -113,7 +115,7 @@ def test_what_cannot_be_reached_is_tried_again_if_that_is_harmless(client: Page)
     ]
 
     assert kinds == ["Unavailable", "Unavailable"]
-    assert asked == ["balance", "balance", "balance", "deactivate"]
+    assert calls == ["balance", "balance", "balance", "deactivate"]
 
 
 def test_an_act_that_is_not_done_in_time_says_where_it_can_be_followed(client: Page, service: Service) -> None:
@@ -134,7 +136,7 @@ def test_an_act_that_is_not_done_in_time_says_where_it_can_be_followed(client: P
 
 
 def test_the_sync_billing_store_speaks_as_a_svelte_store(client: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
 
     seen: list[Any] = client.evaluate("""async () => {
         const store = mana.createSyncBilling(client);
@@ -157,15 +159,15 @@ def test_the_sync_billing_store_speaks_as_a_svelte_store(client: Page, service: 
 
 def test_sync_starts_when_enabled_stops_when_not_and_asks_the_store_when_unpaid(client: Page) -> None:
     statuses = iter([200, 402])
-    asked: list[Any] = []
+    requests: list[Any] = []
 
     def answer(route: Route) -> None:
-        asked.append(json.loads(route.request.post_data or "")["changes"])
+        requests.append(json.loads(route.request.post_data or "")["changes"])
         body = {"changes": ["theirs"], "cursor": "1", "code": "sync_inactive"}
         route.fulfill(status=next(statuses), json=body)
 
     client.route("**/sync/things", answer)
-    told = client.evaluate("""async () => {
+    answers = client.evaluate("""async () => {
         let loads = 0;
         const enabled = { ...mana.createStore(false), load: async () => { loads += 1; enabled.set(false); } };
         const kept = ["mine"];
@@ -183,8 +185,8 @@ def test_sync_starts_when_enabled_stops_when_not_and_asks_the_store_when_unpaid(
         return { seen, loads, kept };
     }""")
 
-    assert told == {"seen": ["off", "waiting", "off"], "loads": 1, "kept": ["mine", "theirs"]}
-    assert asked == [["mine"], ["mine"]]
+    assert answers == {"seen": ["off", "waiting", "off"], "loads": 1, "kept": ["mine", "theirs"]}
+    assert requests == [["mine"], ["mine"]]
 
 
 def test_the_prices_that_are_shown_are_those_that_are_charged(client: Page) -> None:
@@ -192,7 +194,7 @@ def test_the_prices_that_are_shown_are_those_that_are_charged(client: Page) -> N
 
 
 def test_a_page_of_another_origin_embeds_the_elements(page: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     html = f"""<!doctype html><html lang="de"><title>Another front end</title>
         <mana-balance base-url="{service.stack.base_url}"></mana-balance>
         <mana-sync-settings base-url="{service.stack.base_url}"></mana-sync-settings>

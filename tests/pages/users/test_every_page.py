@@ -13,11 +13,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.acceptance.conftest import Service
-from tests.conftest import ROOT
-from tests.pages.conftest import PATIENCE_MS
-from tests.pages.users import shop_scenes
-from tests.pages.users.conftest import give, month_passes, sign_in
+from tests.support import page_scenes
+from tests.support.browser import PATIENCE_MS, sign_in
+from tests.support.paths import ROOT
+from tests.support.service import Service
 
 AXE: Final = ROOT / ".node" / "node_modules" / "axe-core" / "axe.min.js"
 SIZES: Final[dict[str, ViewportSize]] = {
@@ -25,8 +24,8 @@ SIZES: Final[dict[str, ViewportSize]] = {
     "phone": {"width": 390, "height": 800},
 }
 THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
-RUN_AXE: Final = """async () => (await axe.run(document)).violations.map(found =>
-    `${found.impact}: ${found.id}: ${found.nodes.map(node => node.target.join(" ")).join(", ")}`)"""
+RUN_AXE: Final = """async () => (await axe.run(document)).violations.map(violation =>
+    `${violation.impact}: ${violation.id}: ${violation.nodes.map(node => node.target.join(" ")).join(", ")}`)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,7 @@ class Scene:
 
 
 def credits_of(amount: int) -> Callable[[Service, str], None]:
-    return lambda service, user: give(service, user, amount)
+    return lambda service, user: service.grant(user, amount)
 
 
 def nothing(_service: Service, _user: str) -> None:
@@ -55,7 +54,7 @@ def nothing(_service: Service, _user: str) -> None:
 
 def active(amount: int) -> Callable[[Service, str], None]:
     def prepare(service: Service, user: str) -> None:
-        give(service, user, amount)
+        service.grant(user, amount)
         assert service.call("POST", "/api/v1/sync/activate", {}, user=user).status == 200
 
     return prepare
@@ -71,7 +70,7 @@ def write_notes(page: Page, _service: Service, _user: str) -> None:
 
 def run_out(page: Page, service: Service, user: str) -> None:
     write_notes(page, service, user)
-    month_passes(service, user)
+    service.let_month_pass(user)
     page.locator("#notes-sync").click()
     expect(page.locator("[data-status=paused]")).to_be_visible()
     page.locator("#note").fill("7 + 7")
@@ -90,13 +89,13 @@ SCENES: Final = {
     "sync-active": Scene(path=SYNC, prepare=active(500), shows="[data-status=active]", acts=write_notes),
     "sync-deactivate": Scene(path=SYNC, prepare=active(500), shows="[data-status=active]", acts=open_dialog),
     "sync-paused": Scene(path=SYNC, prepare=active(40), shows="[data-status=active]", acts=run_out),
-    "credits": Scene(path="/credits", prepare=shop_scenes.spender, shows="#older"),
-    "credits-waiting": Scene(path="/credits", prepare=nothing, shows="#balance", acts=shop_scenes.wait_for_payment),
-    "credits-bought": Scene(path="/credits", prepare=nothing, shows="#balance", acts=shop_scenes.pay),
-    "gifts": Scene(path="/gifts", prepare=shop_scenes.giver, shows="#created .tag", acts=shop_scenes.make_gift),
-    "gifts-qr": Scene(path="/gifts", prepare=shop_scenes.giver, shows="#created .tag", acts=shop_scenes.open_qr_code),
-    "gift": Scene(path="/g/0", prepare=None, shows="#gift[data-status=bad]", acts=shop_scenes.open_gift),
-    "gift-redeemed": Scene(path="/gifts", prepare=nothing, shows="#create", acts=shop_scenes.redeem_gift),
+    "credits": Scene(path="/credits", prepare=page_scenes.spender, shows="#older"),
+    "credits-waiting": Scene(path="/credits", prepare=nothing, shows="#balance", acts=page_scenes.wait_for_payment),
+    "credits-bought": Scene(path="/credits", prepare=nothing, shows="#balance", acts=page_scenes.pay),
+    "gifts": Scene(path="/gifts", prepare=page_scenes.giver, shows="#created .tag", acts=page_scenes.make_gift),
+    "gifts-qr": Scene(path="/gifts", prepare=page_scenes.giver, shows="#created .tag", acts=page_scenes.open_qr_code),
+    "gift": Scene(path="/g/0", prepare=None, shows="#gift[data-status=bad]", acts=page_scenes.open_gift),
+    "gift-redeemed": Scene(path="/gifts", prepare=nothing, shows="#create", acts=page_scenes.redeem_gift),
     "gift-unknown": Scene(path="/g/0000-0000-0000-0000", prepare=None, shows="#gift[data-status=bad]"),
 }
 
@@ -146,5 +145,5 @@ def take(page: Page, file: Path) -> None:
 def offences(page: Page) -> list[str]:
     """List what axe-core finds against accessibility on a page, with everything inside its elements."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[str] = page.evaluate(RUN_AXE)
-    return found
+    violations: list[str] = page.evaluate(RUN_AXE)
+    return violations

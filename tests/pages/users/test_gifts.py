@@ -9,9 +9,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.acceptance.conftest import Service
-from tests.pages.conftest import PATIENCE_MS
-from tests.pages.users.conftest import give, sign_in
+from tests.support.browser import PATIENCE_MS, hold_requests, sign_in
+from tests.support.service import Service
 
 NO_GIFT = "0000-0000-0000-0000"
 
@@ -25,11 +24,11 @@ def friend(browser: Browser, service: Service) -> Iterator[Page]:
     opened.close()
 
 
-def gift_of(service: Service, creator: str, amount: int, **told: Any) -> Any:
-    give(service, creator, amount)
-    made = service.call("POST", "/api/v1/gifts", {"totalCredits": amount, **told}, user=creator)
-    assert made.status == 201
-    return made.body
+def gift_of(service: Service, creator: str, amount: int, **fields: Any) -> Any:
+    service.grant(creator, amount)
+    answer = service.call("POST", "/api/v1/gifts", {"totalCredits": amount, **fields}, user=creator)
+    assert answer.status == 201
+    return answer.body
 
 
 def created(page: Page) -> Any:
@@ -37,7 +36,7 @@ def created(page: Page) -> Any:
 
 
 def test_a_gift_is_made_passed_on_and_redeemed(page: Page, friend: Page, service: Service, user: str) -> None:
-    give(service, user, 80)
+    service.grant(user, 80)
     page.goto("/gifts")
     sign_in(page, user, name="Anna")
     page.get_by_label("Credits", exact=True).fill("50")
@@ -90,7 +89,7 @@ def test_a_gift_taken_back_returns_its_credits(page: Page, friend: Page, service
 
 
 def test_a_gift_is_made_and_taken_back_with_the_keyboard_alone(page: Page, service: Service, user: str) -> None:
-    give(service, user, 60)
+    service.grant(user, 60)
     page.goto("/gifts")
     sign_in(page, user)
 
@@ -125,7 +124,7 @@ def tab_to(page: Page, wanted: Locator) -> None:
 def test_pressing_more_than_once_makes_one_gift(
     page: Page, service: Service, user: str, press: Callable[[Any], Any]
 ) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     page.goto("/gifts")
     sign_in(page, user)
 
@@ -138,7 +137,7 @@ def test_pressing_more_than_once_makes_one_gift(
 
 
 def test_an_answer_that_is_lost_on_the_way_makes_one_gift(page: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     page.goto("/gifts")
     sign_in(page, user)
     lost: list[Route] = []
@@ -163,7 +162,7 @@ def test_an_answer_that_is_lost_on_the_way_makes_one_gift(page: Page, service: S
 
 
 def test_more_than_one_has_cannot_be_given(page: Page, service: Service, user: str) -> None:
-    give(service, user, 5)
+    service.grant(user, 5)
     page.goto("/gifts")
     sign_in(page, user)
 
@@ -319,17 +318,12 @@ def test_a_long_list_goes_on(page: Page, service: Service, user: str) -> None:
 def test_a_slow_look_up_shows_that_something_is_coming(page: Page, service: Service, user: str) -> None:
     gift = gift_of(service, user, 20)
 
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/api/v1/gifts/*", hold)
+    release = hold_requests(page, "**/api/v1/gifts/*")
     page.goto(gift["url"])
 
     expect(page.locator("#gift .skeleton")).to_be_visible()
     expect(page.locator("#gift")).to_have_attribute("aria-busy", "true")
-    held[0].continue_()
+    release()
     expect(page.get_by_role("heading", name="20 credits for you")).to_be_visible()
 
 

@@ -8,8 +8,8 @@ import pytest
 import stripe
 from playwright.sync_api import Page, Route, expect
 
-from tests.acceptance.conftest import Service
-from tests.pages.users.conftest import give, sign_in
+from tests.support.browser import hold_requests, sign_in
+from tests.support.service import Service
 
 SMALL = "Buy 100 credits for €1.00"
 LEFT_TO_STRIPE = re.compile("/c/pay/")
@@ -150,7 +150,7 @@ def test_somebody_elses_purchase_is_unknown(page: Page, service: Service, user: 
 
 
 def test_the_history_has_a_running_balance_and_goes_on(page: Page, service: Service, user: str) -> None:
-    give(service, user, 1_000)
+    service.grant(user, 1_000)
     for amount in range(1, 31):
         spend(service, user, amount, "draw" if amount % 2 else "chat")
     page.goto("/credits")
@@ -168,7 +168,7 @@ def test_the_history_has_a_running_balance_and_goes_on(page: Page, service: Serv
 
 
 def test_the_history_is_filtered_by_kind_app_and_days(page: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     spend(service, user, 5, "draw")
     spend(service, user, 7, "chat")
     page.goto("/credits")
@@ -190,7 +190,7 @@ def test_the_history_is_filtered_by_kind_app_and_days(page: Page, service: Servi
 
 
 def test_the_chart_tells_what_was_spent_in_which_app(page: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     for amount, app in ((5, "draw"), (40, "chat"), (5, "draw")):
         spend(service, user, amount, app)
     page.goto("/credits")
@@ -207,20 +207,15 @@ def test_the_chart_tells_what_was_spent_in_which_app(page: Page, service: Servic
 
 
 def test_slow_answers_show_that_something_is_coming(page: Page, user: str) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
     page.goto("/credits")
     sign_in(page, user)
-    page.route("**/api/v1/credits/packages", hold)
+    release = hold_requests(page, "**/api/v1/credits/packages")
     page.reload()
 
     packages = page.get_by_role("region", name="Top up").get_by_role("list")
     expect(packages).to_have_attribute("aria-busy", "true")
     expect(packages.locator(".skeleton").first).to_be_visible()
-    held[0].continue_()
+    release()
     expect(page.get_by_role("button", name=SMALL)).to_be_visible()
     expect(packages).to_have_attribute("aria-busy", "false")
 

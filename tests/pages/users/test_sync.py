@@ -6,8 +6,8 @@ import time
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.acceptance.conftest import Service
-from tests.pages.users.conftest import give, month_passes, sign_in, top_up
+from tests.support.browser import sign_in
+from tests.support.service import Service
 
 
 def activate(page: Page) -> None:
@@ -27,7 +27,7 @@ def expect_note(page: Page, text: str, where: str) -> None:
 
 
 def test_a_pause_stops_sync_and_keeps_every_note(page: Page, service: Service, user: str) -> None:
-    give(service, user, 40)
+    service.grant(user, 40)
     page.goto("/settings/sync")
     sign_in(page, user)
 
@@ -37,7 +37,7 @@ def test_a_pause_stops_sync_and_keeps_every_note(page: Page, service: Service, u
     activate(page)
     expect_note(page, "Before", "and in the cloud")
 
-    month_passes(service, user)
+    service.let_month_pass(user)
     page.get_by_role("button", name="Sync now").click()
     banner = page.get_by_role("region", name="Cloud Sync is paused")
     expect(banner).to_contain_text("Your balance of 10 credits does not cover the next period (30 credits).")
@@ -47,7 +47,7 @@ def test_a_pause_stops_sync_and_keeps_every_note(page: Page, service: Service, u
     expect_note(page, "During", "on this device")
     expect(page.get_by_role("button", name="Activate for")).to_be_hidden()
 
-    top_up(service, user)
+    service.top_up(user)
     page.reload()
     expect(banner).to_contain_text("now they do")
     activate(page)
@@ -58,7 +58,7 @@ def test_a_pause_stops_sync_and_keeps_every_note(page: Page, service: Service, u
 
 
 def test_notes_reach_another_device(page: Page, service: Service, user: str) -> None:
-    give(service, user, 30)
+    service.grant(user, 30)
     page.goto("/settings/sync")
     sign_in(page, user)
     activate(page)
@@ -75,7 +75,7 @@ def test_notes_reach_another_device(page: Page, service: Service, user: str) -> 
 
 
 def test_an_interval_is_changed_and_sync_deactivated(page: Page, service: Service, user: str) -> None:
-    give(service, user, 500)
+    service.grant(user, 500)
     page.goto("/settings/sync")
     sign_in(page, user)
     activate(page)
@@ -96,7 +96,7 @@ def test_an_interval_is_changed_and_sync_deactivated(page: Page, service: Servic
 
 
 def test_the_page_is_used_by_keyboard_alone(page: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     page.goto("/settings/sync")
     sign_in(page, user)
     expect(page.get_by_role("heading", name="On this device only")).to_be_visible()
@@ -118,9 +118,9 @@ def test_the_page_is_used_by_keyboard_alone(page: Page, service: Service, user: 
 
 
 def test_a_hidden_banner_stays_away_for_a_day(page: Page, service: Service, user: str) -> None:
-    give(service, user, 30)
+    service.grant(user, 30)
     assert service.call("POST", "/api/v1/sync/activate", {}, user=user).status == 200
-    month_passes(service, user)
+    service.let_month_pass(user)
     page.goto("/settings/sync")
     sign_in(page, user)
     banner = page.get_by_role("region", name="Cloud Sync is paused")
@@ -132,8 +132,9 @@ def test_a_hidden_banner_stays_away_for_a_day(page: Page, service: Service, user
     expect(banner).to_be_hidden()
 
     page.evaluate("""() => {
-        const told = JSON.parse(localStorage.getItem("mana-banner-dismissed"));
-        localStorage.setItem("mana-banner-dismissed", JSON.stringify({ ...told, at: told.at - 24 * 3_600_000 }));
+        const dismissed = JSON.parse(localStorage.getItem("mana-banner-dismissed"));
+        dismissed.at -= 24 * 3_600_000;
+        localStorage.setItem("mana-banner-dismissed", JSON.stringify(dismissed));
     }""")
     page.reload()
     expect(banner).to_be_visible()
@@ -142,7 +143,7 @@ def test_a_hidden_banner_stays_away_for_a_day(page: Page, service: Service, user
 def test_slow_answers_show_that_they_are_awaited_and_nothing_is_done_twice(
     page: Page, service: Service, user: str
 ) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     keys: list[str | None] = []
 
     def slowly(route: Route) -> None:
@@ -167,7 +168,7 @@ def test_slow_answers_show_that_they_are_awaited_and_nothing_is_done_twice(
 
 
 def test_answers_that_are_lost_are_asked_for_again_with_the_same_key(page: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     keys: list[str | None] = []
 
     def lose_the_first_three(route: Route) -> None:
@@ -195,7 +196,7 @@ def test_answers_that_are_lost_are_asked_for_again_with_the_same_key(page: Page,
 
 
 def test_a_worker_that_is_away_is_waited_for(page: Page, service: Service, user: str) -> None:
-    give(service, user, 100)
+    service.grant(user, 100)
     page.goto("/settings/sync")
     sign_in(page, user)
     expect(page.get_by_role("heading", name="On this device only")).to_be_visible()
@@ -213,7 +214,7 @@ def test_a_worker_that_is_away_is_waited_for(page: Page, service: Service, user:
 
 @pytest.mark.parametrize("code", ["insufficient_credits", "sync_already_active"])
 def test_a_refusal_is_told_in_the_dialog(page: Page, service: Service, user: str, code: str) -> None:
-    give(service, user, 30)
+    service.grant(user, 30)
     page.goto("/settings/sync")
     sign_in(page, user)
     page.get_by_role("button", name="Activate for 30 credits").click()

@@ -6,8 +6,7 @@ from uuid import uuid4
 
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.conftest import Service
-from tests.pages.users.conftest import give
+from tests.support.service import Service
 
 SPENT: Final = (
     ("images", 10, "Sunset over Lake Constance"),
@@ -22,7 +21,7 @@ MESSAGE: Final = "Alles Gute zum Geburtstag!"
 
 def spender(service: Service, user: str) -> None:
     """Somebody with a history longer than a page."""
-    give(service, user, 1_000)
+    service.grant(user, 1_000)
     for (app, amount, description), _ in zip(cycle(SPENT), range(24), strict=False):
         body = {"amount": amount, "appId": app, "description": description}
         assert service.call("POST", "/api/v1/credits/use", body, user=user).status == 200
@@ -31,27 +30,27 @@ def spender(service: Service, user: str) -> None:
 
 def giver(service: Service, user: str) -> None:
     """Somebody with gifts in every state, made and received."""
-    give(service, user, 500)
+    service.grant(user, 500)
     gift_by(service, user, 25, targetEmail="grandma@example.com", message="Für deine Fotos")
     taken_back, redeemed = gift_by(service, user, 50), gift_by(service, user, 100, message="Danke!")
     assert service.call("DELETE", f"/api/v1/gifts/{taken_back['id']}", user=user).status == 200
     redeem(service, redeemed["code"], f"{user}-friend")
-    give(service, f"{user}-friend", 30)
+    service.grant(f"{user}-friend", 30)
     redeem(service, gift_by(service, f"{user}-friend", 30, message=MESSAGE)["code"], user)
 
 
-def gift_by(service: Service, creator: str, amount: int, **told: Any) -> Any:
+def gift_by(service: Service, creator: str, amount: int, **fields: Any) -> Any:
     """Make a gift of somebody who is called Anna."""
     token = service.stack.token(creator, name="Anna Vogel")
-    body = {"totalCredits": amount, **told}
-    made = service.call("POST", "/api/v1/gifts", body, Authorization=f"Bearer {token}")
-    assert made.status == 201
-    return made.body
+    body = {"totalCredits": amount, **fields}
+    answer = service.call("POST", "/api/v1/gifts", body, Authorization=f"Bearer {token}")
+    assert answer.status == 201
+    return answer.body
 
 
 def redeem(service: Service, code: str, user: str) -> None:
     """Redeem a gift."""
-    assert service.call("POST", f"/api/v1/gifts/{code}/redeem", user=user, Prefer="wait=10").status == 200
+    service.result(service.call("POST", f"/api/v1/gifts/{code}/redeem", user=user, Prefer="wait=10"), user)
 
 
 def wait_for_payment(page: Page, service: Service, user: str) -> None:
@@ -85,7 +84,7 @@ def open_qr_code(page: Page, _service: Service, _user: str) -> None:
 def open_gift(page: Page, service: Service, _user: str) -> None:
     """Follow a gift's link."""
     creator = f"user-{uuid4().hex[:8]}"
-    give(service, creator, 75)
+    service.grant(creator, 75)
     page.goto(gift_by(service, creator, 75, message=MESSAGE)["url"])
     expect(page.locator("#gift[data-status=open]")).to_be_visible()
 

@@ -7,21 +7,22 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import psycopg
-import pytest
 from stripe import StripeClient
 
 from domain.rules.job_kinds import KINDS
 from domain.rules.jobs import LONG_LEASE
-from domain.store import Database, invariants
 from local.stack import LocalStack
-from tests.acceptance.real_stripe import real_stripe_environment
-from tests.conftest import ROOT, sqlalchemy_url
+from tests.support.paths import ROOT
+
+PATIENCE_S: Final = 120.0
+"""How long a test waits for what must happen. It says nothing about speed: a busy machine may need that long."""
 
 T = TypeVar("T")
 
@@ -48,20 +49,20 @@ class Service:
 
     @property
     def is_on_real_stripe(self) -> bool:
-        """Whether Stripe's own test mode is used, see `tests.acceptance.real_stripe`."""
+        """Whether Stripe's own test mode is used, see `tests.support.real_stripe`."""
         return not self.stack.env["STRIPE_API_BASE"]
 
     def call(self, method: str, path: str, body: Any = None, *, user: str | None = None, **headers: str) -> Answer:
         """Send a request as a user, or as a service; header names with `_` for `-`."""
-        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if user:
-            told["Authorization"] = f"Bearer {self.stack.token(user)}"
+            sent["Authorization"] = f"Bearer {self.stack.token(user)}"
         else:
-            told["X-Service-Key"] = self.stack.env["MANA_SERVICE_KEY"]
+            sent["X-Service-Key"] = self.stack.env["MANA_SERVICE_KEY"]
         if body is not None:
-            told["Content-Type"] = "application/json"
+            sent["Content-Type"] = "application/json"
         raw = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.stack.base_url}{path}", raw, told, method=method)  # noqa: S310
+        request = urllib.request.Request(f"{self.stack.base_url}{path}", raw, sent, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                 return Answer(answer.status, json.load(answer), dict(answer.headers))
@@ -75,14 +76,17 @@ class Service:
 
     def bought(self, user: str) -> Any:
         """Start a purchase and follow it until it can be paid, however long the worker takes."""
-        answer = self.buy(user)
-        if answer.status == 202:
-            job = eventually(
-                lambda: self.call("GET", answer.body["statusUrl"], user=user).body, lambda job: job["status"] == "done"
-            )
-            return job["result"]
-        assert answer.status == 200
-        return answer.body
+        return self.result(self.buy(user), user)
+
+    def result(self, answer: Answer, user: str | None = None) -> Any:
+        """Read what came of a request: at once, or by following its job until it is done."""
+        if answer.status == 200:
+            return answer.body
+        assert answer.status == 202, answer.body
+        job = eventually(
+            lambda: self.call("GET", answer.body["statusUrl"], user=user).body, lambda job: job["status"] == "done"
+        )
+        return job["result"]
 
     def pay(self, client_secret: str, card: str = "pm_card_visa") -> None:
         """Pay a PaymentIntent at the local Stripe, as the buyer's browser would."""
@@ -93,8 +97,8 @@ class Service:
     def control(self, method: str, path: str, **body: Any) -> Any:
         """Ask the local Stripe's control API."""
         url = f"{self.stack.stripe.url()}/_control{path}"
-        told = {"Content-Type": "application/json"}
-        request = urllib.request.Request(url, json.dumps(body).encode(), told, method=method)  # noqa: S310
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)  # noqa: S310
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.load(answer)
 
@@ -103,14 +107,19 @@ class Service:
         return subprocess.run(
             [sys.executable, "-m", "ops.cli", *words],
             cwd=ROOT,
-            env={**os.environ, **self.stack.env},
+            env=self.environment(),
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
 
-    def heard(self, act: Callable[[], T], wanted: T) -> T:
+    def environment(self, **changes: str) -> dict[str, str]:
+        """Write the environment of the service's processes, with this Python's programs first on the path."""
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, **self.stack.env, "PATH": programs, **changes}
+
+    def heard(self, act: Callable[[], T], expected: T) -> T:
         """Wait until what happened at Stripe has its effect here: by webhook, or by reconciling with the real one."""
 
         def look() -> T:
@@ -119,7 +128,27 @@ class Service:
                 assert self.command("reconcile", "--since", "1h").returncode in {0, 1}
             return act()
 
-        return eventually(look, lambda found: found == wanted, within_s=120 if self.is_on_real_stripe else 30)
+        return eventually(look, lambda effect: effect == expected)
+
+    def grant(self, user: str, amount: int) -> None:
+        """Give a user credits."""
+        body = {"userId": user, "amount": amount, "reason": "test", "referenceId": uuid4().hex}
+        assert self.call("POST", "/api/v1/internal/credits/grant", body).status == 200
+
+    def top_up(self, user: str) -> None:
+        """Buy the smallest package, 100 credits, and wait until they are there."""
+        before = self.balance(user)
+        self.pay(self.bought(user)["clientSecret"])
+        self.heard(lambda: self.balance(user), before + 100)
+
+    def let_month_pass(self, user: str) -> Any:
+        """Move a user's subscription a month into the past, and let the charges run; returns what came of them."""
+        self.sql(
+            "UPDATE credits.sync_subscriptions SET anchor_at = anchor_at - interval '32 days',"
+            " next_charge_at = next_charge_at - interval '32 days' WHERE user_id = %s",
+            user,
+        )
+        return self.result(self.call("POST", "/api/v1/internal/sync/charge-recurring"))
 
     def purchase(self, user: str, purchase_id: str) -> Any:
         """Read a purchase."""
@@ -133,8 +162,8 @@ class Service:
     def sql(self, statement: str, *values: Any) -> list[Any]:
         """Ask the service's database as its owner."""
         with psycopg.connect(self.stack.env["MIGRATION_DATABASE_URL"], autocommit=True) as connection:
-            found = connection.execute(statement, values)
-            return found.fetchall() if found.description else []
+            result = connection.execute(statement, values)
+            return result.fetchall() if result.description else []
 
     def drained(self) -> bool:
         """Tell whether no job is pending, but for what the clock asks for: its long jobs outlive a kill by minutes."""
@@ -143,37 +172,10 @@ class Service:
         return self.sql(pending, long_kinds) == [(0,)]
 
 
-def eventually(act: Callable[[], T], wanted: Callable[[T], bool] = bool, *, within_s: float = 30) -> T:
-    """Ask again and again until the answer is the wanted one; it must be within the time."""
+def eventually(act: Callable[[], T], accept: Callable[[T], bool] = bool, *, within_s: float = PATIENCE_S) -> T:
+    """Call again and again until the answer is accepted; it must be within the time."""
     until = time.monotonic() + within_s
-    while not wanted(found := act()):
-        assert time.monotonic() < until, f"still {found!r} after {within_s} s"
+    while not accept(answer := act()):
+        assert time.monotonic() < until, f"still {answer!r} after {within_s} s"
         time.sleep(0.05)
-    return found
-
-
-@pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One stack for all acceptance tests of the run."""
-    environment = real_stripe_environment(os.environ)
-    directory = tmp_path_factory.mktemp("stack")
-    with LocalStack(directory, environment=environment, postgres_settings={"fsync": "off"}) as stack:
-        yield Service(stack)
-
-
-@pytest.fixture
-def service(running: Service) -> Iterator[Service]:
-    """The service, ready; after the test every accepted job has ended and every invariant holds."""
-    running.stack.wait_until_ready()
-    yield running
-    eventually(running.drained, within_s=60)
-    database = Database(sqlalchemy_url(running.stack.env["DATABASE_URL"]), pool_size=1, statement_timeout_s=30)
-    with database.single() as store:
-        assert invariants.audit(store) == []
-    database.close()
-
-
-@pytest.fixture
-def user() -> str:
-    """Somebody new."""
-    return f"user-{uuid4().hex[:8]}"
+    return answer

@@ -4,18 +4,14 @@ import psycopg
 import pytest
 
 from domain.errors import InsufficientCredits, KeyReused
-from domain.rules.idempotency import ClientKey, fingerprint
+from domain.rules.idempotency import ClientKey
 from domain.rules.ledger import Appended
 from domain.store import Database, ledger
 from domain.units import UserId
 from local.logins import OWNER
-from tests.conftest import NOW, give, use_of
-
-ANNA = UserId("anna")
-
-
-def key(value: str, amount: int, route: str = "use") -> ClientKey:
-    return ClientKey(route=route, value=value, request_hash=fingerprint(amount=amount))
+from tests.support.credits import give, use_key, use_of
+from tests.support.times import NOW
+from tests.support.users import ANNA
 
 
 def spend(database: Database, amount: int, *, user_id: UserId = ANNA, with_key: ClientKey | None = None) -> Appended:
@@ -46,10 +42,10 @@ def test_spending_more_than_there_is_is_refused_and_changes_nothing(database: Da
 
 def test_a_repeated_key_brings_the_first_answer_also_after_later_transactions(database: Database) -> None:
     give(database, "anna", 100)
-    first = spend(database, 10, with_key=key("k", 10))
+    first = spend(database, 10, with_key=use_key("k", 10))
     spend(database, 50)
 
-    repeated = spend(database, 10, with_key=key("k", 10))
+    repeated = spend(database, 10, with_key=use_key("k", 10))
 
     assert repeated.replayed
     assert repeated.transaction == first.transaction
@@ -58,18 +54,18 @@ def test_a_repeated_key_brings_the_first_answer_also_after_later_transactions(da
 
 def test_a_key_with_another_request_is_refused(database: Database) -> None:
     give(database, "anna", 100)
-    spend(database, 10, with_key=key("k", 10))
+    spend(database, 10, with_key=use_key("k", 10))
 
     with pytest.raises(KeyReused):
-        spend(database, 11, with_key=key("k", 11))
+        spend(database, 11, with_key=use_key("k", 11))
 
 
 def test_one_key_of_two_users_means_two_transactions(database: Database) -> None:
     give(database, "anna", 100)
     give(database, "ben", 100)
 
-    first = spend(database, 10, with_key=key("k", 10))
-    second = spend(database, 10, user_id=UserId("ben"), with_key=key("k", 10))
+    first = spend(database, 10, with_key=use_key("k", 10))
+    second = spend(database, 10, user_id=UserId("ben"), with_key=use_key("k", 10))
 
     assert not second.replayed
     assert second.transaction.id != first.transaction.id
@@ -78,18 +74,18 @@ def test_one_key_of_two_users_means_two_transactions(database: Database) -> None
 def test_one_key_on_two_routes_means_two_transactions(database: Database) -> None:
     give(database, "anna", 100)
 
-    spend(database, 10, with_key=key("k", 10, route="use"))
-    second = spend(database, 10, with_key=key("k", 10, route="internal/use"))
+    spend(database, 10, with_key=use_key("k", 10, route="use"))
+    second = spend(database, 10, with_key=use_key("k", 10, route="internal/use"))
 
     assert not second.replayed
 
 
 def test_a_refused_key_may_succeed_after_topping_up(database: Database) -> None:
     with pytest.raises(InsufficientCredits):
-        spend(database, 10, with_key=key("k", 10))
+        spend(database, 10, with_key=use_key("k", 10))
     give(database, "anna", 10)
 
-    spent = spend(database, 10, with_key=key("k", 10))
+    spent = spend(database, 10, with_key=use_key("k", 10))
 
     assert (spent.replayed, spent.balance.balance) == (False, 0)
 

@@ -1,37 +1,15 @@
-"""What the tests of Cloud Sync share: subscriptions at any point of their lives, and a worker without Redis."""
+"""Cloud Sync: subscriptions at any point of their lives, and their charges."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import psycopg
 
-import workers.handlers  # noqa: F401 - registers the handlers
 from domain.store import Database
-from gateways.notifier import Notifier
-from process.parts import WorkerParts
-from tests.workshop import worker
-from workers.jobs import run_jobs
+from tests.support.jobs import do, pending
+from tests.support.plain_sql import rows
+from tests.support.worker import worker
 from workers.schedule import record_renewals
-
-
-@dataclass
-class Letterbox(Notifier):
-    """The outside border of notices: keeps what would have been posted."""
-
-    sent: list[tuple[str, Any]] = field(default_factory=list)
-
-    def send(self, user_id: str, text: Any, *, key: str) -> None:
-        """Keep a notice."""
-        assert key
-        self.sent.append((user_id, text))
-
-
-def do(parts: WorkerParts, job_ids: Iterable[UUID | str]) -> None:
-    """Do jobs as a message of their queue would."""
-    run_jobs([UUID(str(job_id)) for job_id in job_ids], parts)
 
 
 def renew_due(database: Database, url: str) -> None:
@@ -39,20 +17,6 @@ def renew_due(database: Database, url: str) -> None:
     parts = worker(database)
     record_renewals(parts, now=datetime.now(UTC))
     do(parts, pending(url, "renew"))
-
-
-def pending(url: str, kind: str) -> list[UUID]:
-    """List the jobs of a kind that have not ended."""
-    return [
-        row[0] for row in rows(url, "SELECT id FROM jobs.jobs WHERE kind = %s AND state = 'pending' ORDER BY id", kind)
-    ]
-
-
-def rows(url: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Run SQL as an operator would."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(sql, values)
-        return cursor.fetchall() if cursor.description else []
 
 
 def subscribe(url: str, *user_ids: str, due: timedelta = timedelta(minutes=-1), interval: str = "monthly") -> None:

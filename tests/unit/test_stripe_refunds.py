@@ -101,7 +101,11 @@ TAKEBACKS = st.builds(
     st.integers(1, 450),
     st.sampled_from(list(TakebackState)),
     st.sampled_from(["pi_1", "pi_2"]),
-).map(lambda one: replace(one, amount=EuroCents(77 if one.stripe_id == "re_1" else 200), payment_intent_id="pi_1"))
+).map(
+    lambda takeback: replace(
+        takeback, amount=EuroCents(77 if takeback.stripe_id == "re_1" else 200), payment_intent_id="pi_1"
+    )
+)
 
 
 @given(st.lists(PAYMENTS | TAKEBACKS, max_size=10), st.randoms(use_true_random=False))
@@ -182,10 +186,10 @@ def test_a_refund_of_another_payment_takes_nothing() -> None:
 )
 def test_a_fact_that_cannot_be_ours_is_parked_and_says_why(changed: dict[str, object], named: str) -> None:
     known = takeback("re_1", 1, "taken")
-    told = {"takeback": known, "currency": "eur", "livemode": False, **changed}
+    facts = {"takeback": known, "currency": "eur", "livemode": False, **changed}
 
     with pytest.raises(Parked, match=named):
-        check_takeback(TakebackFact(**told), known, livemode=False)  # type: ignore[arg-type]
+        check_takeback(TakebackFact(**facts), known, livemode=False)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("status", ["prevented", "a_word_of_the_future"])

@@ -1,10 +1,8 @@
-"""How the tests speak to the API, and what every refusal of it looks like."""
+"""The HTTP API as its callers see it, in this process; and what every refusal of it looks like."""
 
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import stripe
 from flask import Flask, json
@@ -12,15 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from domain.ids import new_id
-from domain.operations import jobs
-from domain.operations.purchases import PurchaseStarted, attach_payment, start_purchase
-from domain.rules.purchases import StripeObjects
-from domain.store import Database, packages
-from domain.store.database import Store
-from domain.units import Credits, EuroCents, UserId
-from tests.conftest import NOW
-from tests.issuer import Issuer
+from domain.store import Database
+from tests.support.issuer import Issuer
 
 API: Final = "/api/v1"
 JSON: Final = "application/json"
@@ -28,10 +19,6 @@ WEBHOOK_SECRET: Final = "whsec_1"
 PROBLEM: Final = "application/problem+json"
 UUID_TEXT: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 INSTANT_TEXT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
-INTENT: Final = StripeObjects(customer_id="cus_1", payment_intent_id="pi_1", client_secret="pi_1_secret_1")
-SESSION: Final = StripeObjects(
-    customer_id="cus_1", checkout_session_id="cs_1", checkout_url="https://checkout.example/cs_1"
-)
 
 
 class Caller:
@@ -104,11 +91,11 @@ def bearer(issuer: Issuer, user_id: str, **claims: Any) -> dict[str, str]:
     return {"Authorization": f"Bearer {issuer.token(user_id, **claims)}"}
 
 
-def make_gift(client: FlaskClient, who: dict[str, str], **body: Any) -> Any:
+def make_gift(client: FlaskClient, headers: dict[str, str], **body: Any) -> Any:
     """Make a gift of 10 credits, or another."""
-    made = client.post(f"{API}/gifts", json={"totalCredits": 10, **body}, headers=who)
-    assert made.status_code == 201, made.json
-    return made.json
+    answer = client.post(f"{API}/gifts", json={"totalCredits": 10, **body}, headers=headers)
+    assert answer.status_code == 201, answer.json
+    return answer.json
 
 
 def problem_of(answer: TestResponse, status: int, code: str | None = None) -> dict[str, Any]:
@@ -119,15 +106,15 @@ def problem_of(answer: TestResponse, status: int, code: str | None = None) -> di
 
 def check_problem(content_type: str, text: str, status: int, code: str | None = None) -> dict[str, Any]:
     """Make sure that a body is a whole problem document of this status, and read it."""
-    told: dict[str, Any] = json.loads(text)
+    problem: dict[str, Any] = json.loads(text)
     assert content_type == PROBLEM
-    assert told["status"] == told["statusCode"] == status
-    assert told["detail"] == told["message"] != ""
-    assert told["type"] == f"urn:mana-credits:problem:{told['code']}"
-    assert isinstance(told["title"], str)
-    assert told["title"] != ""
-    assert code in {None, told["code"]}
-    return told
+    assert problem["status"] == problem["statusCode"] == status
+    assert problem["detail"] == problem["message"] != ""
+    assert problem["type"] == f"urn:mana-credits:problem:{problem['code']}"
+    assert isinstance(problem["title"], str)
+    assert problem["title"] != ""
+    assert code in {None, problem["code"]}
+    return problem
 
 
 def written(database: Database) -> dict[str, int]:
@@ -137,41 +124,3 @@ def written(database: Database) -> dict[str, int]:
             table: store.run(text(f"SELECT count(*) FROM {table}")).scalar_one()
             for table in ("credits.transactions", "credits.purchases", "jobs.jobs")
         }
-
-
-def offer(database: Database, *, name: str = "Starter", amount: int = 500, price: int = 499, order: int = 1) -> UUID:
-    """Put a package on sale."""
-    with database.begin() as store:
-        made = packages.add(
-            store,
-            name=name,
-            credit_count=Credits(amount),
-            price=EuroCents(price),
-            description=f"{amount} credits",
-            sort_order=order,
-            now=NOW,
-        )
-    assert made is not None
-    return made.id
-
-
-def bought(store: Store, *, package_id: UUID, user_id: str = "anna", at: datetime = NOW) -> PurchaseStarted:
-    """Start a purchase as the API would."""
-    return start_purchase(
-        store,
-        user_id=UserId(user_id),
-        package_id=package_id,
-        redirects=None,
-        key=None,
-        request_id=new_id().hex,
-        now=at,
-    )
-
-
-def done(database: Database, job_id: str, made: StripeObjects) -> None:
-    """Do a purchase's job as a worker would, with what was made at Stripe."""
-    with database.begin() as store:
-        job = jobs.start(store, UUID(job_id), token=new_id())
-        assert job is not None
-        purchase_id = UUID(job.payload["purchaseId"])
-        assert jobs.finish(store, job, lambda s: attach_payment(s, purchase_id=purchase_id, payment=made))

@@ -1,4 +1,4 @@
-"""The outside border of authentication: an issuer of tokens whose keys the tests hold."""
+"""An issuer of tokens whose keys the tests hold: what the service knows as `MANA_AUTH_URL`."""
 
 import json
 import threading
@@ -24,9 +24,9 @@ class Issuer:
     def token(self, user_id: str, *, key_id: str = "key-1", **claims: Any) -> str:
         """Mint a token; a claim given as `None` is left out."""
         now = int(time.time())
-        told = {"sub": user_id, "iss": self.url, "aud": "mana", "iat": now, "exp": now + 3600, **claims}
-        told = {name: value for name, value in told.items() if value is not None}
-        return jwt.encode(told, self.keys[key_id], algorithm="EdDSA", headers={"kid": key_id})
+        payload = {"sub": user_id, "iss": self.url, "aud": "mana", "iat": now, "exp": now + 3600, **claims}
+        payload = {name: value for name, value in payload.items() if value is not None}
+        return jwt.encode(payload, self.keys[key_id], algorithm="EdDSA", headers={"kid": key_id})
 
     def published(self) -> dict[str, Any]:
         """Write the public keys as a JWK set."""

@@ -18,15 +18,17 @@ from domain.rules.job_search import JobFilter
 from domain.rules.jobs import Job, JobState
 from domain.store import Database, job_search
 from domain.store import acts as act_rows
-from tests.conftest import NOW, at_once, give
-from tests.operators import ended_jobs, failed_job, state_of
+from tests.support.credits import give
+from tests.support.jobs import ended_jobs, failed_job, state_of
+from tests.support.threads import at_once
+from tests.support.times import NOW
 
 WHO: Final[Any] = {"who": "olga", "why": "Stripe is back", "now": NOW}
 
 
-def run_of(database: Database, wanted: JobFilter | None = None) -> Job:
+def run_of(database: Database, filters: JobFilter | None = None) -> Job:
     with database.begin() as store:
-        return job_repair.retry_all(store, wanted or JobFilter(), **WHO)
+        return job_repair.retry_all(store, filters or JobFilter(), **WHO)
 
 
 def step(database: Database, run: Job) -> job_repair.Step:
@@ -58,7 +60,7 @@ def acts_of(database: Database) -> list[tuple[str, str, str]]:
 
 
 def test_jobs_are_found_by_state_kind_user_error_age_and_text(database: Database) -> None:
-    wanted = failed_job(database, error="KeyError", message="'amount'", user_id="ben", payload={"purchaseId": "p-17"})
+    job_id = failed_job(database, error="KeyError", message="'amount'", user_id="ben", payload={"purchaseId": "p-17"})
     failed_job(database)
     ended_jobs(database, 3)
 
@@ -69,21 +71,21 @@ def test_jobs_are_found_by_state_kind_user_error_age_and_text(database: Database
         JobFilter(text="p-17", older_than_s=0),
     ]
     with database.single() as store:
-        found = [[one.job.id for one in job_search.find(store, one, limit=10)] for one in filters]
+        matches = [[match.job.id for match in job_search.find(store, query, limit=10)] for query in filters]
         assert job_search.count(store, JobFilter(older_than_s=1_800)) == 3
         assert job_search.count(store, JobFilter(state=JobState.FAILED)) == 2
 
-    assert found == [[wanted]] * 4
+    assert matches == [[job_id]] * 4
 
 
 def test_a_list_goes_on_behind_the_last_job_seen(database: Database) -> None:
-    made = [failed_job(database) for _ in range(5)]
+    job_ids = [failed_job(database) for _ in range(5)]
 
     with database.single() as store:
         first = job_search.find(store, JobFilter(), limit=3)
         second = job_search.find(store, JobFilter(), limit=3, before=first[-1].job.id)
 
-    assert {one.job.id for one in first} | {one.job.id for one in second} == set(made)
+    assert {match.job.id for match in first} | {match.job.id for match in second} == set(job_ids)
     assert len(second) == 2
 
 
@@ -113,9 +115,9 @@ def test_a_job_is_shown_with_its_attempts_ledger_rows_and_acts(database: Databas
     with database.single() as store:
         sheet = job_search.sheet(store, job_id)
 
-    assert [one.error_class for one in sheet.attempts] == ["RetryableError"]
+    assert [attempt.error_class for attempt in sheet.attempts] == ["RetryableError"]
     assert "line 7" in sheet.attempts[0].traceback
-    assert [str(one.id) for one in sheet.transactions] == [transaction_id]
+    assert [str(transaction.id) for transaction in sheet.transactions] == [transaction_id]
     assert sheet.stripe_ids == ["evt_1"]
     assert [(act.act.value, act.who) for act in sheet.acts] == [("retry", "olga")]
 
@@ -171,7 +173,7 @@ def test_the_service_may_only_add_acts(database: Database) -> None:
 
 
 def test_a_run_retries_twenty_in_a_step_and_ends_when_all_are_through(database: Database) -> None:
-    made = [failed_job(database) for _ in range(45)]
+    job_ids = [failed_job(database) for _ in range(45)]
     run = run_of(database)
 
     sizes = []
@@ -180,7 +182,7 @@ def test_a_run_retries_twenty_in_a_step_and_ends_when_all_are_through(database: 
         work_off(database, well=True)
 
     assert sizes == [RETRIES_PER_SECOND, RETRIES_PER_SECOND, 5]
-    assert {state_of(database, job_id) for job_id in made} == {"done"}
+    assert {state_of(database, job_id) for job_id in job_ids} == {"done"}
     assert (now.progress.retried, now.progress.failing) == (45, 0)
 
 
@@ -208,7 +210,7 @@ def test_a_run_does_not_take_up_what_failed_after_it_was_recorded(database: Data
     assert state_of(database, late) == "failed"
 
 
-def test_a_run_waits_for_what_it_has_retried_to_be_tried(database: Database) -> None:
+def test_a_run_waits_until_the_jobs_it_has_retried_were_attempted(database: Database) -> None:
     for _ in range(AHEAD_MAX + 10):
         failed_job(database)
     run = run_of(database)
@@ -225,9 +227,9 @@ def test_two_runs_at_once_retry_each_job_once(database: Database) -> None:
         failed_job(database)
     runs = [run_of(database), run_of(database)]
 
-    steps = [one for _ in range(3) for one in at_once(2, lambda number: step(database, runs[number]))]
+    steps = [outcome for _ in range(3) for outcome in at_once(2, lambda number: step(database, runs[number]))]
 
-    retried = [job.id for one in steps if isinstance(one, job_repair.Step) for job in one.retried]
+    retried = [job.id for outcome in steps if isinstance(outcome, job_repair.Step) for job in outcome.retried]
     assert len(retried) == len(set(retried)) == 40
 
 
@@ -254,7 +256,7 @@ def test_ten_thousand_finished_jobs_retried_change_no_balance(database: Database
     over = [step(database, run_of(database)) for _ in range(2)]
 
     assert refused == 10_000
-    assert [(one.is_over, one.progress.retried) for one in over] == [(True, 0)] * 2
+    assert [(outcome.is_over, outcome.progress.retried) for outcome in over] == [(True, 0)] * 2
     with database.single() as store:
         assert store.run(text("SELECT user_id, balance, version FROM credits.balances")).all() == before
         assert store.run(text("SELECT count(*) FROM jobs.jobs WHERE kind = 'stripe' AND state <> 'done'")).scalar() == 0
