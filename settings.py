@@ -100,7 +100,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     sync_url = variables.optional("MANA_SYNC_URL")
     port = variables.whole_number("PORT", str(DEFAULT_PORT), most=PORT_MAX)
     settings = Settings(
-        database_url=_database_url(variables.required("DATABASE_URL"), variables.problems),
+        database_url=_database_url(variables, "DATABASE_URL"),
         redis_url=_redis_url(variables),
         redis_namespace=_redis_namespace(variables),
         auth_url=variables.address("MANA_AUTH_URL", variables.required("MANA_AUTH_URL")),
@@ -122,9 +122,19 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 
 def database_url() -> str:
-    """Read only `DATABASE_URL`: all that a migration needs."""
+    """Read only `DATABASE_URL`: all that most commands need."""
+    return _address_or_exit("DATABASE_URL")
+
+
+def migration_database_url() -> str:
+    """Read the address with the login that owns the tables: `MIGRATION_DATABASE_URL`, else `DATABASE_URL`."""
+    name = "MIGRATION_DATABASE_URL"
+    return _address_or_exit(name if os.environ.get(name, "").strip() else "DATABASE_URL")
+
+
+def _address_or_exit(name: str) -> str:
     variables = _Variables(os.environ)
-    url = _database_url(variables.required("DATABASE_URL"), variables.problems)
+    url = _database_url(variables, name)
     if variables.problems:
         sys.exit(f"mana-credits cannot start: {'; '.join(variables.problems)}")
     return url
@@ -265,8 +275,9 @@ def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def _database_url(url: str, problems: list[str]) -> str:
+def _database_url(variables: _Variables, name: str) -> str:
     """Return libpq's address of PostgreSQL as it is; what libpq or psycopg would refuse is a problem."""
+    url = variables.required(name)
     if url and (problem := problem_of_url(url)):
-        problems.append(f"DATABASE_URL {problem}")
+        variables.problems.append(f"{name} {problem}")
     return url

@@ -46,6 +46,16 @@ class KeyReused(Refusal):
         super().__init__("This idempotency key was used for a different request")
 
 
+class UserErased(Refusal):
+    """The user was erased: nobody acts for them any more, also with a token that is still valid."""
+
+    code = "user_erased"
+    title = "User erased"
+
+    def __init__(self) -> None:
+        super().__init__("This user was erased; nothing can be done for them any more")
+
+
 class NotFound(Refusal):
     """The object does not exist, or is not the caller's to see."""
 

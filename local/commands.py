@@ -127,7 +127,7 @@ def _print_addresses(stack: LocalStack, console: Console) -> None:
         "API": f"{stack.base_url}/docs",
         "Tokens": f"{stack.issuer.url()}/  (or: mana-credits token --user NAME --role admin)",
         "Stripe": f"{stack.stripe.url()}/",
-        "PostgreSQL": stack.env["DATABASE_URL"],
+        "PostgreSQL": stack.env.get("MIGRATION_DATABASE_URL", stack.env["DATABASE_URL"]),
         "Variables": f"source {stack.directory / 'env'}",
         "Logs": f"{stack.directory / 'log'}/  (warnings appear here as well)",
     }

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from domain.errors import Refusal
+from domain.errors import Refusal, UserErased
 from domain.rules.idempotency import check_repeated
 from domain.rules.jobs import (
     STARTS_MAX,
@@ -21,11 +21,12 @@ from domain.rules.jobs import (
     R,
     Recorded,
     Result,
+    UserPayload,
     backoff,
     stored_result,
 )
 from domain.rules.texts import clean_text
-from domain.store import Store
+from domain.store import Store, balances
 from domain.store import job_execution as execution
 from domain.store import jobs as rows
 from domain.store.job_repair import reopen
@@ -49,7 +50,10 @@ def record(store: Store, new: NewJob[P, R]) -> Recorded[P, R]:
 
     Raises:
         KeyReused: the key's job was recorded for another request.
+        UserErased: the job would act for a user who was erased.
     """
+    if isinstance(new.payload, UserPayload) and balances.is_erased(store, new.payload.user_id):
+        raise UserErased
     fresh = rows.insert_new(store, new)
     if fresh is not None:
         return Recorded(job=fresh, kind=new.kind, replayed=False)

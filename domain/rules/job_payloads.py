@@ -31,9 +31,13 @@ class PaymentOpened(Result, frozen=True, kw_only=True):
 
 
 class StripeEvent(Payload, frozen=True, kw_only=True):
-    """A stored event of Stripe's, as JSON (https://docs.stripe.com/api/events/object)."""
+    """A stored event of Stripe's, as JSON (https://docs.stripe.com/api/events/object).
+
+    `mark` proves that it came from Stripe; see `domain.rules.stripe_events`.
+    """
 
     event: dict[str, Any]
+    mark: str | None = None
 
 
 class StripeObject(Payload, frozen=True, kw_only=True):

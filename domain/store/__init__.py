@@ -4,6 +4,6 @@ The only place with SQLAlchemy. Operations get a `Store`, one transaction, and p
 """
 
 from domain.store.database import Database, Reader, Store
-from domain.store.sessions import UnfitDatabase
+from domain.store.session_role import UnfitDatabase
 
 __all__ = ["Database", "Reader", "Store", "UnfitDatabase"]

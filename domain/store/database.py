@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection
 
 from domain.errors import Busy, ReadOnly, Unavailable
 from domain.store.schema import SCHEMA_REVISION
-from domain.store.sessions import ANSWER_MARGIN_S, APP_ROLE, Session, SessionSettings, UnfitDatabase, open_session
+from domain.store.session_role import UnfitDatabase
+from domain.store.sessions import ANSWER_MARGIN_S, Session, SessionSettings, open_session
 
 IDLE_S: Final = 10.0
 """How long a transaction may be idle: a process that was suspended must not hold its locks for longer."""
@@ -96,7 +97,7 @@ class Database:
         pool_size: Most connections of this process.
         lock_timeout_s: How long a statement may wait for a row that another transaction has locked.
         statement_timeout_s: How long a statement may take.
-        as_app: Run as the role without rights on the ledger; `False` only for commands that a person runs.
+        as_app: Run with the rights of the service only; `False` for commands of a person that need the owner's.
     """
 
     def __init__(
@@ -110,7 +111,7 @@ class Database:
     ) -> None:
         self._settings = SessionSettings(
             url=url,
-            role=APP_ROLE if as_app else None,
+            rights="service" if as_app else "owner",
             lock_timeout_s=lock_timeout_s,
             statement_timeout_s=statement_timeout_s,
             idle_timeout_s=IDLE_S,

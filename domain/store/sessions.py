@@ -4,15 +4,14 @@ import time
 from dataclasses import dataclass
 from math import inf
 from select import POLLIN, poll
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import psycopg
 from psycopg import sql
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 
-APP_ROLE = "mana_credits_app"
-"""The role of web and workers: it may append to the ledger through its one function, and not change it."""
+from domain.store.session_role import UnfitDatabase, refuse_stranger, role_to_set
 
 CONNECT_S: Final = 3
 """How long opening a session may take: to each host of the address, and for its settings together."""
@@ -66,17 +65,13 @@ POSTGRESQL_17: Final = 17_00_00
 RV = TypeVar("RV")
 
 
-class UnfitDatabase(Exception):
-    """The database is not durable, or is older than this code. The message says what to do."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SessionSettings:
     """What a session is opened with.
 
     Attributes:
         url: libpq's address, `postgresql://…`; it may name several hosts.
-        role: The role to work as; `None` is the login itself.
+        rights: The service's and no others, the owner's, or whatever the login has.
         lock_timeout_s: How long a statement may wait for a lock; 0 is for ever.
         statement_timeout_s: How long a statement may take; 0 is for ever, and then we wait for ever too.
         idle_timeout_s: How long a transaction may be idle; 0 is for ever.
@@ -85,7 +80,7 @@ class SessionSettings:
     """
 
     url: str
-    role: str | None = None
+    rights: Literal["service", "owner", "login"] = "login"
     lock_timeout_s: float = 0
     statement_timeout_s: float = 0
     idle_timeout_s: float = 0
@@ -152,7 +147,7 @@ def open_session(settings: SessionSettings) -> Session:
     """Connect, set all that we rely on, and look whether the server keeps what it commits.
 
     Raises:
-        UnfitDatabase: a setting endangers the books and is not ours to change, or the role is missing.
+        UnfitDatabase: a setting endangers the books and is not ours to change, or its login has not the rights.
         psycopg.Error: the server cannot be reached, or did not answer in time.
     """
     # The address wins. Given once more in it, a parameter of ours would be refused or would win.
@@ -170,9 +165,11 @@ def open_session(settings: SessionSettings) -> Session:
 def _set_up(session: Session, settings: SessionSettings) -> None:
     # SET takes no snapshot: on a standby that defaults to serializable, which it cannot do, a SELECT would fail.
     session.execute(sql.SQL(";").join([sql.SQL(f"SET {name} TO {value}") for name, value in _pins(session, settings)]))
-    session.is_read_only = _look(session, settings.role)
-    if settings.role:
-        session.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(settings.role)))
+    session.is_read_only = _look(session)
+    if settings.rights == "owner":
+        refuse_stranger(session)
+    elif settings.rights == "service" and (role := role_to_set(session)):
+        session.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
     session.answer_s = settings.answer_s
     session.opened_at = time.monotonic()
     if not settings.autocommit:
@@ -191,15 +188,14 @@ def _pins(session: Session, settings: SessionSettings) -> list[tuple[str, str]]:
     return [*PINNED.items(), ("search_path", settings.search_path), *milliseconds.items()]
 
 
-def _look(session: Session, role: str | None) -> bool:
+def _look(session: Session) -> bool:
     """Refuse a session that could lose commits or skip triggers; tell whether it can only read."""
     cursor = session.execute(
         "SELECT current_setting('synchronous_commit'), current_setting('session_replication_role'),"
         " current_setting('server_encoding'), coalesce(current_setting('plpgsql.variable_conflict', true), 'error'),"
-        " current_setting('transaction_read_only'), to_regrole(%s) IS NOT NULL",
-        (role or "",),
+        " current_setting('transaction_read_only')"
     )
-    durable, replication, encoding, conflict, read_only, has_role = cursor.fetchone() or ("",) * 6
+    durable, replication, encoding, conflict, read_only = cursor.fetchone() or ("",) * 5
     if durable == "off":
         raise UnfitDatabase("synchronous_commit is off: acknowledged credits could be lost; turn it on")
     if replication != "origin":
@@ -210,6 +206,4 @@ def _look(session: Session, role: str | None) -> bool:
         raise UnfitDatabase(f"the database's encoding is {encoding}: not every text can be kept; make it with UTF8")
     if conflict != "error":
         raise UnfitDatabase(f"plpgsql.variable_conflict is {conflict}: our functions would act otherwise; reset it")
-    if role and not has_role:
-        raise UnfitDatabase(f"the role {role} is missing: run `alembic upgrade head`")
     return bool(read_only == "on")

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from domain.store import Database
+from local.logins import SERVICE
 from local.postgres import Postgres
 from settings import from_environment
 from tests.support.credits import give
@@ -109,10 +110,11 @@ class Target:
 
 @pytest.fixture(scope="module")
 def shared_target(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[Target]:
-    url = postgres.create_database("test_hostile", template=template)
+    postgres.create_database("test_hostile", template=template)
+    url = postgres.url("test_hostile", SERVICE)
     settings = from_environment(web_environment(database_url=url, auth_url=issuer.url))
     app, database = create_app(settings), Database(url)
-    give(database, "anna", 10_000_000)
+    give(database, "anna", 1_000_000)
     yield Target(api=Api(app, issuer), database=database, package_id=offer(database))
     app.extensions["mana_credits"].close()
     database.close()

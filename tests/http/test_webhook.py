@@ -6,6 +6,7 @@ import time
 import pytest
 from sqlalchemy import text
 
+from domain.rules.stripe_events import mark_of
 from domain.store import Database
 from tests.support.http import Api, problem_of, signed, written
 from tests.support.webhook import BODY, EVENT, deliver
@@ -17,7 +18,13 @@ def test_a_signed_event_is_stored_as_a_job_before_it_is_answered(api: Api, datab
     assert (answer.status_code, answer.get_json()) == (200, {"received": True})
     with database.single() as store:
         row = store.run(text("SELECT kind, key, state, payload, user_id FROM jobs.jobs")).one()
-    assert tuple(row) == ("stripe", "stripe:evt_1", "pending", {"event": EVENT}, None)
+    assert tuple(row) == (
+        "stripe",
+        "stripe:evt_1",
+        "pending",
+        {"event": EVENT, "mark": mark_of(EVENT, "whsec_1")},
+        None,
+    )
 
 
 @pytest.mark.parametrize("age_s", [-290, 0, 290])

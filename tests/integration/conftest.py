@@ -34,10 +34,13 @@ def in_process(database: Database, local: LocalStripe) -> InProcessService:
 
 
 @pytest.fixture
-def command_environment(settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def command_environment(
+    settings: Settings, database_url: str, service_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Set the variables that the commands of `mana-credits` read."""
     for name, value in {
-        "DATABASE_URL": database_url,
+        "DATABASE_URL": service_url,
+        "MIGRATION_DATABASE_URL": database_url,
         "REDIS_URL": settings.redis_url,
         "MANA_AUTH_URL": settings.auth_url,
         "MANA_SERVICE_KEY": "service-key",

@@ -13,6 +13,11 @@ _BREAK = {
     "nobody_below_zero": "UPDATE credits.balances SET balance = -1",
     "totals_match": "UPDATE credits.balances SET total_earned = total_earned + 1",
     "purchase_is_credited_once": "UPDATE credits.transactions SET type = 'purchase' WHERE seq = 1",
+    "credited_purchase_names_its_payment": (
+        "INSERT INTO credits.purchases (id, user_id, package_id, package_name, credits, price_euro_cents, status, "
+        "created_at, completed_at) VALUES (gen_random_uuid(), 'anna', gen_random_uuid(), 'Small', 100, 100, "
+        "'completed', now(), now())"
+    ),
     "done_job_has_effect": (
         "INSERT INTO jobs.jobs (id, kind, queue, key, payload, state, result, next_at, enqueued_at, created_at, "
         "finished_at) VALUES (gen_random_uuid(), 'stripe', 'default', 'k', '{}', 'done', "

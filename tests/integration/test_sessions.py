@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from domain.errors import ReadOnly, Unavailable
 from domain.store import Database
-from domain.store.sessions import ANSWER_MARGIN_S, APP_ROLE, CONNECT_S, SessionSettings, open_session
+from domain.store.session_role import APP_ROLE
+from domain.store.sessions import ANSWER_MARGIN_S, CONNECT_S, SessionSettings, open_session
 from local.ports import free_port
 from local.postgres import Postgres
 from tests.support.paths import ROOT
@@ -110,9 +111,8 @@ def test_the_first_of_two_hosts_may_be_read_only(
     with Postgres(tmp_path_factory.mktemp("standby"), settings=settings) as standby:
         login = urlsplit(database_url)
         with psycopg.connect(standby.url(), autocommit=True, options="-c default_transaction_read_only=off") as other:
-            other.execute(f"ALTER ROLE {login.username} PASSWORD '{login.password}'")
+            other.execute(f"CREATE ROLE {login.username} LOGIN PASSWORD '{login.password}'")
             other.execute(f"CREATE DATABASE {name}")
-            other.execute(f"CREATE ROLE {APP_ROLE}")
         url = in_order(standby.url(), database_url, target_session_attrs="read-write")
 
         with opened(url) as database:
@@ -180,14 +180,14 @@ def test_one_session_that_found_a_read_only_server_has_all_the_others_replaced(d
             assert not pids & {store.run(text("SELECT pg_backend_pid()")).scalar_one() for store in (one, other)}
 
 
-def test_a_login_without_privileges_gets_its_session(database_url: str) -> None:
+def test_a_login_without_privileges_gets_its_session(database_url: str, postgres: Postgres) -> None:
     name = f"login_{database_url.rpartition('_')[2]}"
-    rows(database_url, f"CREATE ROLE {name} LOGIN PASSWORD 'p%%@/'")
-    rows(database_url, f"GRANT {APP_ROLE} TO {name}")
+    rows(postgres.url(), f"CREATE ROLE {name} LOGIN PASSWORD 'p%%@/'")
+    rows(postgres.url(), f"GRANT {APP_ROLE} TO {name}")
     try:
         with opened(
             database_url.replace(urlsplit(database_url).netloc.rpartition("@")[0], f"{name}:p%25%40%2F")
         ) as one:
             assert backend(one)
     finally:
-        rows(database_url, f"DROP ROLE {name}")
+        rows(postgres.url(), f"DROP ROLE {name}")

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import psycopg
 
+from domain.rules.stripe_events import mark_of
 from tests.support.faults import payment_event
 from tests.support.service import Service
 
@@ -38,7 +39,8 @@ def failed_payments(service: Service, user: str, error: str, message: str, *, co
             purchase_id, job_id = str(uuid4()), uuid4()
             event = payment_event(purchase_id)
             connection.execute(PURCHASE, [purchase_id, user])
-            payload = json.dumps({"event": event})
+            mark = mark_of(event, service.stack.env["STRIPE_WEBHOOK_SECRET"])
+            payload = json.dumps({"event": event, "mark": mark})
             connection.execute(FAILED_JOB, {"id": job_id, "key": f"stripe:{event['id']}", "payload": payload})
             connection.execute(ATTEMPT, [uuid4(), job_id, error, message.replace("ID", purchase_id)])
             purchases.append(purchase_id)

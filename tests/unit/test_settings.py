@@ -2,7 +2,7 @@
 
 import pytest
 
-from settings import BadSettings, database_url, from_environment
+from settings import BadSettings, database_url, from_environment, migration_database_url
 
 GOOD = {
     "DATABASE_URL": "postgresql://mana:very-secret@db/mana",
@@ -303,3 +303,17 @@ def test_a_namespace_in_redis_can_be_chosen(namespace: str) -> None:
 def test_a_namespace_in_redis_that_is_none_is_refused(namespace: str) -> None:
     with pytest.raises(BadSettings, match="REDIS_NAMESPACE"):
         from_environment(GOOD | {"REDIS_NAMESPACE": namespace})
+
+
+def test_migrations_have_a_login_of_their_own_if_they_are_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://web@db/mana")
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", " ")
+    assert migration_database_url() == database_url() == "postgresql://web@db/mana"
+
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "postgresql://owner@db/mana")
+    assert migration_database_url() == "postgresql://owner@db/mana"
+    assert database_url() == "postgresql://web@db/mana"
+
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "mysql://very-secret@db")
+    with pytest.raises(SystemExit, match=r"MIGRATION_DATABASE_URL must start with postgresql://$"):
+        migration_database_url()

@@ -31,6 +31,7 @@ from domain.errors import (
     SyncNotActive,
     Unavailable,
     UnknownOperation,
+    UserErased,
 )
 from domain.store import UnfitDatabase
 from web.http.models import Problem
@@ -55,6 +56,7 @@ STATUSES: Final[Mapping[str, int]] = {
     UnknownOperation.code: 400,
     OperationNotUsable.code: 400,
     PriceDisagrees.code: 400,
+    UserErased.code: 403,
 }
 """The status of every refusal of the domain, by its code."""
 

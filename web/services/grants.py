@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
-from domain.errors import KeyReused
+from domain.errors import KeyReused, UserErased
 from domain.operations import grants as grant_acts
 from domain.units import Credits, UserId
 from web.http import auth
@@ -38,7 +38,7 @@ class Granted(Model):
     transaction_id: UUID
 
 
-@api.operation("POST", "/credits/grant", answers=Granted, refusals=[KeyReused])
+@api.operation("POST", "/credits/grant", answers=Granted, refusals=[KeyReused, UserErased])
 def grant_credits(body: Grant) -> Answer:
     """Give a user credits, once per user and `referenceId`. Another amount for the same reference is refused."""
     user_id = UserId(body.user_id)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from domain.errors import HoldEnded, HoldExceeded, HoldExpired, InsufficientCredits, KeyReused, NotFound
+from domain.errors import HoldEnded, HoldExceeded, HoldExpired, InsufficientCredits, KeyReused, NotFound, UserErased
 from domain.operations import holds as hold_acts
 from domain.rules.holds import LIFE, LIFE_MAX
 from domain.store import holds as hold_rows
@@ -65,7 +65,9 @@ class RefundedReservation(Model):
     balance: int
 
 
-@api.operation("POST", "/credits/reserve", answers=Reserved, refusals=[InsufficientCredits, KeyReused], keyed=True)
+@api.operation(
+    "POST", "/credits/reserve", answers=Reserved, refusals=[InsufficientCredits, KeyReused, UserErased], keyed=True
+)
 def reserve_credits(body: Reserve) -> Answer:
     """Set a user's credits aside."""
     key = client_key("internal/reserve", **body.model_dump(mode="json"))
@@ -89,7 +91,7 @@ def reserve_credits(body: Reserve) -> Answer:
     "POST",
     "/credits/commit",
     answers=Committed,
-    refusals=[NotFound, HoldEnded, HoldExpired, HoldExceeded, InsufficientCredits, KeyReused],
+    refusals=[NotFound, HoldEnded, HoldExpired, HoldExceeded, InsufficientCredits, KeyReused, UserErased],
     keyed=True,
 )
 def commit_reservation(body: Commit) -> Answer:

@@ -6,7 +6,14 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from domain.errors import InsufficientCredits, KeyReused, OperationNotUsable, PriceDisagrees, UnknownOperation
+from domain.errors import (
+    InsufficientCredits,
+    KeyReused,
+    OperationNotUsable,
+    PriceDisagrees,
+    UnknownOperation,
+    UserErased,
+)
 from domain.operations import credits as credit_acts
 from domain.rules.ledger import Appended
 from domain.rules.prices import QUANTITY_MAX, price
@@ -27,7 +34,14 @@ from web.http.models import (
 )
 from web.http.parts import append
 
-USE_REFUSALS: Final = (InsufficientCredits, KeyReused, UnknownOperation, OperationNotUsable, PriceDisagrees)
+USE_REFUSALS: Final = (
+    InsufficientCredits,
+    KeyReused,
+    UnknownOperation,
+    OperationNotUsable,
+    PriceDisagrees,
+    UserErased,
+)
 
 
 class Balance(Model):

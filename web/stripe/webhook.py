@@ -51,7 +51,8 @@ def receive_stripe_event() -> Received | Response:
     refusal = _refusal(raw, request.headers.get("Stripe-Signature", ""))
     if refusal:
         return problem(400, "invalid_signature", "Invalid webhook", refusal, error="Invalid webhook")
-    new = event_job(json.loads(without_traps(raw)), request_id=request_id())
+    secret = current_parts().settings.stripe_webhook_secrets[0]
+    new = event_job(json.loads(without_traps(raw)), secret=secret, request_id=request_id())
     with current_parts().database.begin() as store:
         recorded = record(store, new)
     current_parts().bell.ring(recorded.job)

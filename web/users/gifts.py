@@ -16,6 +16,7 @@ from domain.errors import (
     KeyReused,
     NotFound,
     OwnGift,
+    UserErased,
 )
 from domain.operations import gifts as gift_acts
 from domain.rules.gift_codes import parse_code, shown
@@ -130,7 +131,9 @@ class CancelledGift(Model):
     refunded_credits: int
 
 
-@api.operation("POST", "/gifts", answers=Gift, status=201, refusals=[InsufficientCredits, KeyReused], keyed=True)
+@api.operation(
+    "POST", "/gifts", answers=Gift, status=201, refusals=[InsufficientCredits, KeyReused, UserErased], keyed=True
+)
 def create_gift(body: NewGiftBody) -> Answer:
     """Make a gift. Its credits leave the balance at once."""
     now = datetime.now(UTC)
@@ -176,7 +179,7 @@ def list_received_gifts(query: ListQuery) -> Answer:
     "POST",
     "/gifts/<ref>/redeem",
     answers=RedeemedGift,
-    refusals=[NotFound, OwnGift, GiftNotForYou, *_ENDED, KeyReused, TooManyRequests],
+    refusals=[NotFound, OwnGift, GiftNotForYou, *_ENDED, KeyReused, TooManyRequests, UserErased],
     keyed=True,
     queued=True,
 )

@@ -64,7 +64,7 @@ def reconcile(payload: ListAtStripe, job: Job, parts: WorkerParts) -> Callable[[
     """List Stripe's events since the last seen, and record each that is new, exactly as the webhook does."""
 
     def jobs_of(_reader: Reader, events: Sequence[Document]) -> Sequence[AnyNewJob]:
-        return [event_job(event, request_id=f"job:{job.id}") for event in events]
+        return [event_job(event, secret=parts.event_secrets[0], request_id=f"job:{job.id}") for event in events]
 
     with parts.database.read() as reader:
         since = events_since(reader, now=datetime.now(UTC))
