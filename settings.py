@@ -22,6 +22,7 @@ class Settings:
         database_url: PostgreSQL as SQLAlchemy wants it, `postgresql+psycopg://…`.
         redis_url: Redis, whose messages wake the workers.
         auth_url: Issuer of the users' tokens, without a trailing slash.
+        sign_in_url: The issuer's page where operators sign in to the console; `None` lets them paste a token only.
         service_keys: Accepted `X-Service-Key` values: the current one and, while rotating, the previous one.
         base_url: Where people reach us; gift links start with it.
         stripe_secret_key: `sk_…` or `rk_…`.
@@ -38,6 +39,7 @@ class Settings:
     database_url: str
     redis_url: str
     auth_url: str
+    sign_in_url: str | None
     service_keys: tuple[str, ...]
     base_url: str
     stripe_secret_key: str
@@ -93,6 +95,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         database_url=_sqlalchemy_url(variables.required("DATABASE_URL"), variables.problems),
         redis_url=variables.required("REDIS_URL"),
         auth_url=variables.required("MANA_AUTH_URL").rstrip("/"),
+        sign_in_url=_sign_in_url(variables),
         service_keys=_service_keys(variables),
         base_url=variables.optional("BASE_URL", f"http://localhost:{port}").rstrip("/"),
         stripe_secret_key=stripe_key,
@@ -184,6 +187,14 @@ def _notify_url(variables: _Variables) -> str | None:
     url = variables.optional("MANA_NOTIFY_URL").rstrip("/") or None
     if url and not url.startswith(("http://", "https://")):
         variables.problems.append("MANA_NOTIFY_URL must start with http:// or https://")
+    return url
+
+
+def _sign_in_url(variables: _Variables) -> str | None:
+    """Read the address of the issuer's sign-in page, to which parameters are added; it may have a query."""
+    url = variables.optional("MANA_AUTH_SIGN_IN_URL") or None
+    if url and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s#]*)?", url):
+        variables.problems.append("MANA_AUTH_SIGN_IN_URL must be an http:// or https:// address without a fragment")
     return url
 
 

@@ -131,3 +131,14 @@ def test_a_number_out_of_its_bounds_is_refused(name: str, value: str) -> None:
 def test_the_port_is_in_the_default_address() -> None:
     assert from_environment({**GOOD, "PORT": "8080"}).base_url == "http://localhost:8080"
     assert from_environment({**GOOD, "BASE_URL": "https://c.example/"}).base_url == "https://c.example"
+
+
+@pytest.mark.parametrize("url", ["https://auth.example/sign-in", "https://auth.example", "http://127.0.0.1:1/a?b=c"])
+def test_a_sign_in_page_is_an_address(url: str) -> None:
+    assert from_environment({**GOOD, "MANA_AUTH_SIGN_IN_URL": url}).sign_in_url == url
+    assert from_environment(GOOD).sign_in_url is None
+
+
+@pytest.mark.parametrize("url", ["very-secret", "/sign-in", "https://", "https://x@y/", "https://x/#y", "ftp://x/"])
+def test_a_sign_in_page_that_cannot_be_meant_is_refused(url: str) -> None:
+    assert "MANA_AUTH_SIGN_IN_URL must be" in refusal({**GOOD, "MANA_AUTH_SIGN_IN_URL": url})
