@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -219,3 +220,14 @@ def test_the_command_line_ends_all_sessions_of_an_operator(
     assert results[0].stdout == "Ended 2 sessions of the console\n"
     assert json.loads(results[1].stdout) == {"ended": 0}
     assert [is_signed_in(client) for client in (*olgas, ottos)] == [False, False, True]
+
+
+def test_without_the_database_a_session_is_neither_refused_nor_believed(settings: Settings) -> None:
+    app = create_app(replace(settings, database_url="postgresql+psycopg://nobody@127.0.0.1:1/none"))
+
+    answer = with_session(app, "A" * 43).get("/ops")
+
+    app.extensions["mana_credits"].close()
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert "The database cannot be used" in answer.text
+    assert "Set-Cookie" not in answer.headers
