@@ -32,6 +32,7 @@ class Settings:
         redis_url: Redis, whose messages wake the workers.
         redis_namespace: What the names of our keys in Redis start with.
         auth_url: Issuer of the users' tokens, without a trailing slash.
+        sign_in_url: The issuer's page where operators sign in to the console; `None` lets them paste a token only.
         service_keys: Accepted `X-Service-Key` values: the current one and, while rotating, the previous one.
         base_url: Where people reach us; gift links start with it.
         stripe_secret_key: `sk_…` or `rk_…`.
@@ -49,6 +50,7 @@ class Settings:
     redis_url: str
     redis_namespace: str
     auth_url: str
+    sign_in_url: str | None
     service_keys: tuple[str, ...]
     base_url: str
     stripe_secret_key: str
@@ -104,6 +106,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         redis_url=_redis_url(variables),
         redis_namespace=_redis_namespace(variables),
         auth_url=variables.address("MANA_AUTH_URL", variables.required("MANA_AUTH_URL")),
+        sign_in_url=_sign_in_url(variables),
         service_keys=_service_keys(variables, is_live="_live_" in stripe_key),
         base_url=_base_url(variables, f"http://localhost:{port}"),
         stripe_secret_key=stripe_key,
@@ -248,6 +251,14 @@ def _base_url(variables: _Variables, default: str) -> str:
     url = variables.address("BASE_URL", variables.optional("BASE_URL", default))
     if is_address(url) and not is_origin(origin_of(url)):
         variables.problems.append("BASE_URL must have its host in lower case, and no port that its scheme has anyway")
+    return url
+
+
+def _sign_in_url(variables: _Variables) -> str | None:
+    """Read the address of the issuer's sign-in page, to which parameters are added; it may have a query."""
+    url = variables.optional("MANA_AUTH_SIGN_IN_URL") or None
+    if url and not (is_address(url.partition("?")[0]) and _is_token(url) and "#" not in url):
+        variables.problems.append("MANA_AUTH_SIGN_IN_URL must be an http:// or https:// address without a fragment")
     return url
 
 

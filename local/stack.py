@@ -216,6 +216,7 @@ class LocalStack:
             "MIGRATION_DATABASE_URL": self.postgres.url(DATABASE, logins.OWNER),
             "REDIS_URL": self.valkey.url(),
             "MANA_AUTH_URL": self.issuer.url(),
+            "MANA_AUTH_SIGN_IN_URL": f"{self.issuer.url()}/sign-in",
             "MANA_SERVICE_KEY": kept_secret(self.directory / "secrets" / "service"),
             "BASE_URL": self.base_url,
             "STRIPE_SECRET_KEY": f"sk_test_local{kept_secret(self.directory / 'secrets' / 'stripe')}",

@@ -244,7 +244,7 @@ class RolledUp(Result, frozen=True, kw_only=True):
 
 
 class Pruned(Result, frozen=True, kw_only=True):
-    """How many old jobs were deleted."""
+    """How many old jobs and ended console sessions were deleted."""
 
     deleted: int
 

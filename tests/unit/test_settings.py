@@ -317,3 +317,28 @@ def test_migrations_have_a_login_of_their_own_if_they_are_given_one(monkeypatch:
     monkeypatch.setenv("MIGRATION_DATABASE_URL", "mysql://very-secret@db")
     with pytest.raises(SystemExit, match=r"MIGRATION_DATABASE_URL must start with postgresql://$"):
         migration_database_url()
+
+
+@pytest.mark.parametrize("url", ["https://auth.example/sign-in", "https://auth.example", "http://127.0.0.1:1/a?b=c"])
+def test_a_sign_in_page_is_an_address(url: str) -> None:
+    assert from_environment({**GOOD, "MANA_AUTH_SIGN_IN_URL": url}).sign_in_url == url
+    assert from_environment(GOOD).sign_in_url is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "very-secret",
+        "/sign-in",
+        "https://",
+        "https://x@y/",
+        "https://x/#y",
+        "ftp://x/",
+        "https://bücher.example/",
+        "https://x:0/y",
+        "https://x/?y#z",
+        "https://x/?ä",
+    ],
+)
+def test_a_sign_in_page_that_cannot_be_meant_is_refused(url: str) -> None:
+    assert "MANA_AUTH_SIGN_IN_URL must be" in refusal({**GOOD, "MANA_AUTH_SIGN_IN_URL": url})

@@ -1,4 +1,4 @@
-"""Jobs about jobs: retry many, slowly, and stop when too many fail again; delete old ones."""
+"""Jobs about jobs: retry many, slowly, and stop when too many fail again; delete old ones, and sessions that ended."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from domain.errors import Unfinished
-from domain.operations import jobs
+from domain.operations import console_sessions, jobs
 from domain.operations.job_repair import retry_some, run_result
 from domain.rules.job_kinds import PRUNE, RETRY_ALL
 from domain.rules.job_payloads import JobsRetried, Pruned, RetryJobs
@@ -41,11 +41,14 @@ def retry_all(payload: RetryJobs, job: Job, parts: WorkerParts) -> Callable[[Sto
 
 @handles(PRUNE)
 def prune(_payload: NoPayload, _job: Job, parts: WorkerParts) -> Callable[[Store], Pruned]:
-    """Delete old jobs, a batch in a transaction, until none is left."""
+    """Delete old jobs and ended sessions of the console, a batch in a transaction, until none is left.
+
+    A crash leaves the batches before deleted; the next start goes on with the others.
+    """
     deleted = 0
     while True:
         with parts.database.begin() as store:
-            batch = jobs.prune(store)
+            batch = jobs.prune(store) + console_sessions.prune(store, now=datetime.now(UTC))
         deleted += batch
         if not batch:
             return lambda _store: Pruned(deleted=deleted)
