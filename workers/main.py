@@ -13,7 +13,7 @@ from gateways.bell import actor_name
 from process.parts import worker_parts
 from telemetry.logs import configure_logging
 from workers.broker import worker_broker
-from workers.jobs import run_jobs
+from workers.jobs import run_jobs, take_turns
 from workers.metrics_server import MetricsServer
 from workers.schedule import record_due, watch_sync
 from workers.sweeper import Sweeper
@@ -29,7 +29,11 @@ broker = worker_broker(settings.load().redis_url, extra=[Sweeper(), MetricsServe
 dramatiq.set_broker(broker)
 
 
-def _do(job_ids: list[str]) -> None:
+def _take_turns(job_ids: list[str]) -> None:
+    take_turns([UUID(job_id) for job_id in job_ids], worker_parts())
+
+
+def _run_jobs(job_ids: list[str]) -> None:
     run_jobs([UUID(job_id) for job_id in job_ids], worker_parts())
 
 
@@ -41,7 +45,7 @@ for queue in Queue:
         time_limit=TIME_LIMIT_MS,
         broker=broker,
     )
-    as_actor(_do)
+    as_actor(_take_turns if queue is Queue.DEFAULT else _run_jobs)
 
 
 @dramatiq.actor(queue_name=Queue.DEFAULT.value, periodic=cron("* * * * *"), broker=broker)
