@@ -29,6 +29,7 @@ from domain.errors import (
     SyncAlreadyActive,
     SyncGifted,
     SyncNotActive,
+    TooManyPurchases,
     Unavailable,
     UnknownOperation,
 )
@@ -55,6 +56,7 @@ STATUSES: Final[Mapping[str, int]] = {
     UnknownOperation.code: 400,
     OperationNotUsable.code: 400,
     PriceDisagrees.code: 400,
+    TooManyPurchases.code: 429,
 }
 """The status of every refusal of the domain, by its code."""
 
@@ -179,7 +181,7 @@ def refused(refusal: Refusal) -> Response:
     if isinstance(refusal, BadRequest) and refusal.errors:
         members["errors"] = list(refusal.errors)
     answer = problem(HTTP_STATUSES[refusal.code], refusal.code, refusal.title, refusal.detail, **members)
-    if isinstance(refusal, TooManyRequests):
+    if isinstance(refusal, TooManyRequests | TooManyPurchases):
         answer.headers["Retry-After"] = str(refusal.retry_after_s)
     return answer
 
