@@ -21,16 +21,17 @@ _COMES_FIRST: Final = [name for kind in KINDS.values() if kind.comes_first for n
 
 # `place` counts a user's jobs, running ones first: the second job of a user comes after the first of everybody. Of
 # equal places the older job comes first, and each job that its user has makes it a second younger: so a user with few
-# jobs precedes one with many, and nobody waits for ever. Jobs without a user take turns by their kind.
+# jobs precedes one with many, and nobody waits for ever. Jobs without a user take turns by their kind. The rows are
+# locked one by one in this order, until one is free: only that one stays locked.
 _CLAIM_NEXT: Final = """
 WITH named AS (
-    SELECT id, queue, kind, user_id, next_at, leased_until FROM jobs.jobs
-    WHERE id = %(id)s AND state = 'pending' AND next_at <= clock_timestamp()
+    SELECT id, kind, user_id, next_at, leased_until FROM jobs.jobs
+    WHERE id = %(id)s AND queue = 'default' AND state = 'pending' AND next_at <= clock_timestamp()
       AND (leased_until IS NULL OR leased_until <= clock_timestamp()) AND %(leases)s::jsonb ? kind),
 oldest AS (
-    SELECT id, queue, kind, user_id, next_at, leased_until FROM jobs.jobs
+    SELECT id, kind, user_id, next_at, leased_until FROM jobs.jobs
     WHERE EXISTS (SELECT FROM named) AND state = 'pending' AND next_at <= (SELECT clock_timestamp())
-      AND queue = (SELECT queue FROM named) AND %(leases)s::jsonb ? kind
+      AND queue = 'default' AND %(leases)s::jsonb ? kind
     ORDER BY next_at LIMIT %(most)s),
 due AS (
     SELECT *, leased_until IS NULL OR leased_until <= clock_timestamp() AS is_free
@@ -44,17 +45,18 @@ turns AS (
     FROM due)
 UPDATE jobs.jobs SET starts = starts + 1, lease_token = %(token)s, leased_until = clock_timestamp()
     + (%(leases)s::jsonb ->> kind)::interval
-WHERE id = (SELECT j.id FROM turns JOIN jobs.jobs j ON j.id = turns.id
-            WHERE turns.is_free AND j.state = 'pending' AND j.next_at <= clock_timestamp()
-              AND (j.leased_until IS NULL OR j.leased_until <= clock_timestamp())
-            ORDER BY turns.comes_first DESC, turns.place, turns.since, turns.id LIMIT 1
-            FOR UPDATE OF j SKIP LOCKED)
+WHERE id = (SELECT taken.id
+            FROM (SELECT id FROM turns WHERE is_free ORDER BY comes_first DESC, place, since, id) AS turn
+            CROSS JOIN LATERAL (
+                SELECT id FROM jobs.jobs WHERE id = turn.id AND state = 'pending' AND next_at <= clock_timestamp()
+                  AND (leased_until IS NULL OR leased_until <= clock_timestamp()) FOR UPDATE SKIP LOCKED) AS taken
+            LIMIT 1)
 RETURNING *
 """
 
 
 def claim_next(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
-    """Start the job whose turn it is in the queue of the named job: count the start and lease it to `token`.
+    """Start the job of the queue `default` whose turn it is: count the start and lease it to `token`.
 
     Returns:
         The job; `None` if the named job is gone, ended, not due or leased, or others take all that is due.

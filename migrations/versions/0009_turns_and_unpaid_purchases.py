@@ -1,4 +1,4 @@
-"""Old cancelled purchases can be deleted, and no others."""
+"""An index of the jobs that take turns; old cancelled purchases can be deleted, and no others."""
 
 from alembic import op
 
@@ -9,15 +9,16 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Let the service delete purchases; a trigger refuses all but those that were cancelled long ago."""
+    """Add the index, and let the service delete purchases that were cancelled long ago; a trigger refuses others."""
     sql_file.run(__file__)
 
 
 def downgrade() -> None:
-    """Let it delete none."""
+    """Take the index away, and let the service delete no purchase."""
     op.execute("""
         REVOKE DELETE ON credits.purchases FROM mana_credits_app;
         DROP TRIGGER purchases_stay ON credits.purchases;
         DROP FUNCTION credits.refuse_deleting_purchase;
         DROP INDEX credits.purchases_cancelled;
+        DROP INDEX jobs.jobs_turns;
     """)

@@ -1,3 +1,6 @@
+-- Finds the oldest jobs that take turns, however many renewals wait beside them.
+CREATE INDEX jobs_turns ON jobs.jobs (next_at) WHERE state = 'pending' AND queue = 'default';
+
 -- Nobody paid these purchases, and nobody can: what was created at Stripe for them is cancelled.
 
 CREATE INDEX purchases_cancelled ON credits.purchases (created_at) WHERE status = 'cancelled';
