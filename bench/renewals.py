@@ -28,7 +28,7 @@ DUE: Final = int(os.environ.get("BENCH_DUE", "100000"))
 FIRST_DUE: Final = min(2_000, DUE)
 CONNECTIONS: Final = 16
 LOOKUPS: Final = 1_000
-BUYERS: Final = 50
+BUYERS: Final = 500  # each may start ten purchases an hour
 PAUSE_S: Final = 0.1
 """Between two checks whether a wave is over, and between the answer to a purchase and the next purchase."""
 

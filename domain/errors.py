@@ -221,6 +221,22 @@ class PriceDisagrees(Refusal):
         super().__init__("The amount is not the price of this operation", amount=amount, price=price)
 
 
+class TooManyPurchases(Refusal):
+    """The user has started too many purchases that are not paid.
+
+    Attributes:
+        retry_after_s: Seconds after which the user may start one again.
+    """
+
+    code = "too_many_purchases"
+    title = "Too many unpaid purchases"
+
+    def __init__(self, *, unpaid_max: int, period_s: int, retry_after_s: int) -> None:
+        detail = f"You started {unpaid_max} purchases without paying; pay one of them, or try again later"
+        super().__init__(detail, unpaidMax=unpaid_max, periodSeconds=period_s)
+        self.retry_after_s = retry_after_s
+
+
 class Parked(Exception):
     """Facts that contradict each other: nothing is changed, the job ends `failed` for a person to look at."""
 

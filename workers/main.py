@@ -13,7 +13,7 @@ from gateways.bell import actor_name, queue_name
 from process.parts import worker_parts
 from telemetry.logs import configure_logging
 from workers.broker import worker_broker
-from workers.jobs import run_jobs
+from workers.jobs import run_jobs, take_turns
 from workers.metrics_server import MetricsServer
 from workers.schedule import record_due, watch_sync
 from workers.sweeper import Sweeper
@@ -30,7 +30,11 @@ broker = worker_broker(configured.redis_url, namespace=configured.redis_namespac
 dramatiq.set_broker(broker)
 
 
-def _do(job_ids: list[str]) -> None:
+def _take_turns(job_ids: list[str]) -> None:
+    take_turns([UUID(job_id) for job_id in job_ids], worker_parts())
+
+
+def _run_jobs(job_ids: list[str]) -> None:
     run_jobs([UUID(job_id) for job_id in job_ids], worker_parts())
 
 
@@ -42,7 +46,7 @@ for queue in Queue:
         time_limit=TIME_LIMIT_MS,
         broker=broker,
     )
-    as_actor(_do)
+    as_actor(_take_turns if queue is Queue.DEFAULT else _run_jobs)
 
 
 @dramatiq.actor(queue_name=queue_name(Queue.DEFAULT), periodic=cron("* * * * *"), broker=broker)

@@ -26,12 +26,14 @@ from domain.rules.jobs import (
     stored_result,
 )
 from domain.rules.texts import clean_text
-from domain.store import Store, balances
+from domain.store import Store, balances, job_turns
 from domain.store import job_execution as execution
 from domain.store import jobs as rows
 from domain.store.job_repair import reopen
 
-KEEP_DONE: Final = timedelta(days=30)
+KEEP_ANSWERS: Final = timedelta(days=30)
+"""How long the answers of jobs that were done or rejected are kept."""
+
 KEEP_OTHERS: Final = timedelta(days=180)
 PRUNE_BATCH: Final = 5_000
 
@@ -78,11 +80,37 @@ def start(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
         The job, or `None` if there is nothing to do. A job that killed its worker too often ends `failed` here.
     """
     job = execution.claim(store, job_id, token=token)
-    if job is not None and job.starts > STARTS_MAX:
-        detail = f"Started {STARTS_MAX} times without an end: it seems to kill its worker"
-        execution.end(store, job.id, JobState.FAILED, problem=failure("job_killed_worker", detail))
-        return None
-    return job
+    return None if job is None else _unless_it_kills(store, job)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What a worker does for a message.
+
+    Attributes:
+        job: The job that was started; `None` if there is nothing to do.
+        is_passed_over: The job that the message names is still due, because another one came first: ring for it again.
+    """
+
+    job: Job | None
+    is_passed_over: bool
+
+
+def start_next(store: Store, job_id: UUID, *, token: UUID) -> Turn:
+    """Start the job whose turn it is, if the named one is due; see `domain.store.job_turns`."""
+    job = job_turns.claim_next(store, job_id, token=token)
+    if job is None:
+        return Turn(job=None, is_passed_over=False)
+    return Turn(job=_unless_it_kills(store, job), is_passed_over=job.id != job_id)
+
+
+def _unless_it_kills(store: Store, job: Job) -> Job | None:
+    """End a job that was started too often `failed`, instead of doing it."""
+    if job.starts <= STARTS_MAX:
+        return job
+    detail = f"Started {STARTS_MAX} times without an end: it seems to kill its worker"
+    execution.end(store, job.id, JobState.FAILED, problem=failure("job_killed_worker", detail))
+    return None
 
 
 def finish(store: Store, job: Job, write: Write) -> bool:
@@ -174,9 +202,10 @@ def fail(store: Store, job: Job, failed: Failure) -> None:
 
 
 def prune(store: Store) -> int:
-    """Delete a batch of old jobs: done ones after 30 days, the others after 180; returns how many."""
-    others = [JobState.REJECTED, JobState.FAILED, JobState.DISCARDED]
-    return rows.prune(store, [JobState.DONE], older_than=KEEP_DONE, most=PRUNE_BATCH) + rows.prune(
+    """Delete a batch of old jobs: done and rejected ones after 30 days, the others after 180; returns how many."""
+    answers = [JobState.DONE, JobState.REJECTED]
+    others = [JobState.FAILED, JobState.DISCARDED]
+    return rows.prune(store, answers, older_than=KEEP_ANSWERS, most=PRUNE_BATCH) + rows.prune(
         store, others, older_than=KEEP_OTHERS, most=PRUNE_BATCH
     )
 

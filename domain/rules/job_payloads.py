@@ -244,9 +244,10 @@ class RolledUp(Result, frozen=True, kw_only=True):
 
 
 class Pruned(Result, frozen=True, kw_only=True):
-    """How many old jobs and ended console sessions were deleted."""
+    """How many old jobs and ended console sessions were deleted, and how many old purchases that nobody paid."""
 
     deleted: int
+    purchases: int = 0
 
 
 class Audited(Result, frozen=True, kw_only=True):

@@ -31,14 +31,21 @@ def operate(service: Service, *words: str, status: int = 0) -> Any:
     return json.loads(ended.stdout)
 
 
-def failed_payments(service: Service, user: str, error: str, message: str, *, count: int) -> list[str]:
-    """Write failed jobs of payments that were made and not credited; returns the ids of their purchases."""
+def failed_payments(
+    service: Service, user: str, error: str, message: str, *, count: int, are_here: bool = True
+) -> list[str]:
+    """Write failed jobs of payments that were made and not credited; returns the ids of their purchases.
+
+    Args:
+        are_here: Whether the purchases are in the database; without them no retry succeeds.
+    """
     purchases = []
     with psycopg.connect(service.stack.env["DATABASE_URL"]) as connection:
         for _ in range(count):
             purchase_id, job_id = str(uuid4()), uuid4()
             event = payment_event(purchase_id)
-            connection.execute(PURCHASE, [purchase_id, user])
+            if are_here:
+                connection.execute(PURCHASE, [purchase_id, user])
             mark = mark_of(event, service.stack.env["STRIPE_WEBHOOK_SECRET"])
             payload = json.dumps({"event": event, "mark": mark})
             connection.execute(FAILED_JOB, {"id": job_id, "key": f"stripe:{event['id']}", "payload": payload})

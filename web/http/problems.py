@@ -29,6 +29,7 @@ from domain.errors import (
     SyncAlreadyActive,
     SyncGifted,
     SyncNotActive,
+    TooManyPurchases,
     Unavailable,
     UnknownOperation,
     UserErased,
@@ -57,6 +58,7 @@ STATUSES: Final[Mapping[str, int]] = {
     OperationNotUsable.code: 400,
     PriceDisagrees.code: 400,
     UserErased.code: 403,
+    TooManyPurchases.code: 429,
 }
 """The status of every refusal of the domain, by its code."""
 
@@ -182,7 +184,7 @@ def refused(refusal: Refusal) -> Response:
     if isinstance(refusal, BadRequest) and refusal.errors:
         members["errors"] = list(refusal.errors)
     answer = problem(HTTP_STATUSES[refusal.code], refusal.code, refusal.title, refusal.detail, **members)
-    if isinstance(refusal, TooManyRequests):
+    if isinstance(refusal, TooManyRequests | TooManyPurchases):
         answer.headers["Retry-After"] = str(refusal.retry_after_s)
     return answer
 

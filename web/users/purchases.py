@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import g
 from pydantic import Field
 
-from domain.errors import KeyReused, NotFound, UserErased
+from domain.errors import KeyReused, NotFound, TooManyPurchases, UserErased
 from domain.operations import purchases as purchase_acts
 from domain.rules.purchases import Purchase as DomainPurchase
 from domain.rules.purchases import PurchaseStatus, Redirects
@@ -93,7 +93,7 @@ def list_packages() -> list[Package]:
     "POST",
     "/credits/purchase",
     answers=Started,
-    refusals=[NotFound, KeyReused, UserErased],
+    refusals=[NotFound, KeyReused, TooManyPurchases, UserErased],
     keyed=True,
     queued=True,
 )
