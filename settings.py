@@ -17,6 +17,7 @@ SERVICE_KEY_MIN_LIVE: Final = 32
 """The shortest key of services where Stripe moves real money, in characters."""
 
 SERVICE_KEY_MAX: Final = 1_000
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class BadSettings(ValueError):
@@ -154,7 +155,10 @@ def port() -> int:
 
 def redis_url() -> str | None:
     """Read only `REDIS_URL`; `None` if it is not set. Commands can do without."""
-    return os.environ.get("REDIS_URL", "").strip() or None
+    url = os.environ.get("REDIS_URL", "").strip()
+    if url and not url.startswith(REDIS_SCHEMES):
+        sys.exit("mana-credits cannot start: REDIS_URL must start with redis://, rediss:// or unix://")
+    return url or None
 
 
 def redis_namespace() -> str:
@@ -234,8 +238,8 @@ def _stripe(variables: _Variables) -> tuple[str, tuple[str, ...], str | None]:
 
 def _redis_url(variables: _Variables) -> str:
     url = variables.required("REDIS_URL")
-    if url and not url.startswith(("redis://", "rediss://", "unix://")):
-        variables.problems.append("REDIS_URL must start with redis:// or rediss://")
+    if url and not url.startswith(REDIS_SCHEMES):
+        variables.problems.append("REDIS_URL must start with redis://, rediss:// or unix://")
     return url
 
 

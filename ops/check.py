@@ -11,7 +11,6 @@ from rich.markup import escape
 
 from domain.errors import Busy, ReadOnly, Unavailable
 from domain.store import UnfitDatabase
-from gateways.bell import Bell
 from gateways.http import Unanswered
 from gateways.issuer import PATH as ISSUER_PATH
 from gateways.issuer import fetch_keys
@@ -22,6 +21,7 @@ from process.connections import LOW, room
 from process.parts import stripe_client, web_parts
 from settings import BadSettings, Settings, read
 
+REDIS_TIMEOUT_S: Final = 2
 STRIPE_TIMEOUT_S: Final = 5
 ISSUER_LIMIT_S: Final = 3.0
 
@@ -66,7 +66,7 @@ def _failed(name: str, found: str, todo: str) -> Line:
 
 
 def _check_database(settings: Settings) -> list[Line]:
-    database = web_parts(settings).database
+    database = web_parts(settings, connections=1).database
     try:
         database.check()
     except UnfitDatabase as error:
@@ -86,7 +86,7 @@ def _check_database(settings: Settings) -> list[Line]:
 
 
 def _check_redis(settings: Settings) -> list[Line]:
-    if Bell(settings.redis_url, namespace=settings.redis_namespace, timeout_s=2).is_working():
+    if web_parts(settings, redis_timeout_s=REDIS_TIMEOUT_S).bell.is_working():
         return [_well("redis", "answers")]
     todo = "start Redis or correct REDIS_URL; until then jobs start later, and none is lost"
     return [_failed("redis", "does not answer", todo)]

@@ -52,10 +52,7 @@ class Commands(click.Group):
         except ModuleNotFoundError as error:
             if not module.startswith("local."):
                 raise
-            sys.exit(
-                f"`mana-credits {cmd_name}` runs servers on a developer's machine. It works in a checkout of the"
-                f" repository after `make setup`, and not in an installed package: there is no {error.name}."
-            )
+            return _not_here(cmd_name, missing=error.name or module)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -64,6 +61,21 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (Unavailable, Busy, UnfitDatabase) as error:
             sys.exit(f"{error}. For details run: mana-credits check")
+
+
+def _not_here(name: str, *, missing: str) -> click.Command:
+    """Build the command that says what a command for developers needs."""
+
+    @click.command(name, context_settings={"ignore_unknown_options": True})
+    @click.argument("words", nargs=-1)
+    def command(words: tuple[str, ...]) -> None:  # noqa: ARG001 - whatever is asked for, the answer is the same
+        """Works in a checkout only: runs servers on a developer's machine."""
+        sys.exit(
+            f"`mana-credits {name}` runs servers on a developer's machine. It works in a checkout of the repository"
+            f" after `make setup`, and not in an installed package: there is no {missing}."
+        )
+
+    return command
 
 
 @click.group(cls=Commands)

@@ -9,7 +9,7 @@ import click
 from domain.operations.reconciliation import EVENTS_KEPT
 from domain.rules.acts import WHY_MAX
 from domain.rules.instants import check_instant
-from domain.rules.job_kinds import KINDS
+from domain.rules.job_kinds import KINDS, kind_named
 from domain.rules.job_search import age_s
 from domain.rules.jobs import JobState
 from domain.rules.texts import BadText, check_storable, clean_name, clean_text
@@ -103,13 +103,21 @@ class FreeText(click.ParamType[str]):
         return clean_name(value)
 
 
+class KindChoice(click.Choice[str]):
+    """A kind of job; earlier spellings are read too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read the name of a kind, or refuse it."""
+        return super().convert(kind_named(str(value)).name, param, ctx)
+
+
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 why_option: Final = click.option("--why", default="", type=FreeText(), help="Why; it is recorded.")
 
 _JOB_FILTERS: Final = (
     click.option("--state", type=click.Choice([state.value for state in JobState]), help="State of the jobs."),
-    click.option("--kind", type=click.Choice(list(KINDS)), help="Kind of the jobs."),
+    click.option("--kind", type=KindChoice(list(KINDS)), help="Kind of the jobs."),
     click.option("--user", "user_id", type=SearchText(), help="User id."),
     click.option("--error", type=SearchText(), help="Class of the last error, or code of the problem."),
     click.option("--older-than", "older_than_s", type=Age(), help="Recorded longer ago than this: 30s, 15m, 2h, 3d."),

@@ -11,7 +11,7 @@ from stripe import StripeClient
 import settings
 from domain.rules.jobs import Job
 from domain.store import Database
-from gateways.bell import Bell
+from gateways.bell import RING_TIMEOUT_S, Bell
 from gateways.notifier import Notifier
 from gateways.stripe.client import TIMEOUT_S, connect
 from gateways.stripe.gateway import StripeGateway
@@ -66,12 +66,19 @@ class CommandParts:
             self.bell.ring(*jobs)
 
 
-def web_parts(configured: settings.Settings) -> WebParts:
-    """Build a web process."""
+def web_parts(
+    configured: settings.Settings, *, connections: int = WEB_CONNECTIONS, redis_timeout_s: float = RING_TIMEOUT_S
+) -> WebParts:
+    """Build a web process, or what looks at its parts before the start.
+
+    Args:
+        connections: How many connections to PostgreSQL there are at most.
+        redis_timeout_s: How long Redis may take to answer.
+    """
     return WebParts(
         settings=configured,
-        database=Database(configured.database_url, pool_size=WEB_CONNECTIONS),
-        bell=Bell(configured.redis_url, namespace=configured.redis_namespace),
+        database=Database(configured.database_url, pool_size=connections),
+        bell=Bell(configured.redis_url, namespace=configured.redis_namespace, timeout_s=redis_timeout_s),
     )
 
 

@@ -8,13 +8,14 @@ import sys
 
 import settings
 from domain.errors import Busy, ReadOnly, Unavailable
-from domain.store import Database, UnfitDatabase
+from domain.store import UnfitDatabase
+from process.parts import web_parts
 
 
 def main() -> None:
     """Check the settings, and that the database is durable and new enough."""
     configured = settings.load()
-    database = Database(configured.database_url, pool_size=1)
+    database = web_parts(configured, connections=1).database
     try:
         database.check()
     except UnfitDatabase as error:

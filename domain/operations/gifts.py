@@ -19,7 +19,7 @@ from domain.rules.job_payloads import GiftRedeemed, PendingGiftsRedeemed, Redeem
 from domain.rules.jobs import NewJob, Recorded
 from domain.rules.ledger import Appended, Movement, Transaction, TransactionType
 from domain.store import Reader, Store, ledger
-from domain.store import gifts as rows
+from domain.store import gifts as gift_rows
 from domain.units import Credits, UserId
 
 GIFTS_APP: Final = "gifts"
@@ -57,9 +57,9 @@ def create_gift(store: Store, new: NewGift, *, key: ClientKey | None, now: datet
     gift_id = new_id()
     debited = ledger.append(store, _debit(gift_id, new, key), now=now)
     if not debited.replayed:
-        gift = rows.add(store, gift_id, new, code=_new_code(), target_address=target_address, now=now)
+        gift = gift_rows.add(store, gift_id, new, code=_new_code(), target_address=target_address, now=now)
         return Created(gift=gift, replayed=False)
-    gift = _existing(rows.by_id(store, _gift_of(debited.transaction)))
+    gift = _existing(gift_rows.by_id(store, _gift_of(debited.transaction)))
     # A repeated request gets the first answer again. Only the gift's state may have changed since.
     first = replace(gift, status=GiftStatus.ACTIVE, redeemed=0, updated_at=gift.created_at)
     return Created(gift=first, replayed=True)
@@ -87,7 +87,7 @@ def redeem_later(
         OwnGift, GiftNotForYou: it is not for this user.
         KeyReused: the key came before, with another request.
     """
-    gift = rows.get_by_code(store, typed)
+    gift = gift_rows.get_by_code(store, typed)
     check_is_not_own(gift, user_id)
     if gift.target_email is not None and not same_mailbox(gift.target_email, email):
         raise GiftNotForYou
@@ -109,15 +109,15 @@ def redeem(store: Store, *, gift_id: UUID, user_id: UserId, source_app_id: str |
     Raises:
         GiftDepleted, GiftExpired, GiftCancelled: it is no longer active.
     """
-    gift = _existing(rows.lock(store, gift_id))
-    earlier = rows.redemption_of(store, gift.id) if gift.status is GiftStatus.DEPLETED else None
+    gift = _existing(gift_rows.lock(store, gift_id))
+    earlier = gift_rows.redemption_of(store, gift.id) if gift.status is GiftStatus.DEPLETED else None
     if earlier is not None and earlier.user_id == user_id:
         return _redeemed(gift, ledger.get(store, earlier.transaction_id))
     check_is_not_own(gift, user_id)
     check_is_active(gift, now)
     credited = ledger.append(store, _credit(gift, user_id, source_app_id), now=now).transaction
-    rows.end(store, gift.id, GiftStatus.DEPLETED, now=now)
-    rows.add_redemption(
+    gift_rows.end(store, gift.id, GiftStatus.DEPLETED, now=now)
+    gift_rows.add_redemption(
         store, gift, user_id=user_id, transaction_id=credited.id, source_app_id=source_app_id, now=credited.created_at
     )
     return _redeemed(gift, credited)
@@ -132,7 +132,7 @@ def redeem_pending_later(
         BadAddress: `email` is not one.
         KeyReused: the key came before, with another request.
     """
-    gift_ids = rows.active_for(store, comparable(email), not_from=user_id, now=now, most=PENDING_MAX)
+    gift_ids = gift_rows.active_for(store, comparable(email), not_from=user_id, now=now, most=PENDING_MAX)
     new = NewJob(
         kind=REDEEM_PENDING,
         payload=RedeemPendingGifts(user_id=user_id, gift_ids=tuple(gift_ids)),
@@ -144,7 +144,7 @@ def redeem_pending_later(
 
 def pending_redeemed(reader: Reader, *, gift_ids: Sequence[UUID], user_id: UserId) -> PendingGiftsRedeemed:
     """Count those of these gifts that a user has redeemed. Read from the database: exact after a crash."""
-    count, total = rows.redeemed_among(reader, gift_ids, user_id)
+    count, total = gift_rows.redeemed_among(reader, gift_ids, user_id)
     return PendingGiftsRedeemed(redeemed=count, total_credits=total)
 
 
@@ -156,7 +156,7 @@ def cancel(store: Store, *, gift_id: UUID, creator_id: UserId, key: ClientKey | 
         GiftDepleted, GiftExpired, GiftCancelled: it is no longer active.
         KeyReused: the key came before, with another request.
     """
-    gift = rows.lock(store, gift_id)
+    gift = gift_rows.lock(store, gift_id)
     if gift is None or gift.creator_id != creator_id:
         raise NotFound("Gift")
     earlier = ledger.replay(store, creator_id, key)
@@ -164,17 +164,17 @@ def cancel(store: Store, *, gift_id: UUID, creator_id: UserId, key: ClientKey | 
         return Cancelled(refunded_credits=Credits(earlier.amount), replayed=True)
     check_is_active(gift, now)
     returned = _return(store, gift, "Gift cancelled", key=key, now=now)
-    rows.end(store, gift.id, GiftStatus.CANCELLED, now=now)
+    gift_rows.end(store, gift.id, GiftStatus.CANCELLED, now=now)
     return Cancelled(refunded_credits=Credits(returned.transaction.amount), replayed=False)
 
 
 def expire(store: Store, *, gift_id: UUID, now: datetime) -> bool:
     """Return the credits of a gift whose time is over to its creator; `False` if it has ended otherwise."""
-    gift = rows.lock(store, gift_id)
+    gift = gift_rows.lock(store, gift_id)
     if gift is None or gift.status is not GiftStatus.ACTIVE or gift.expires_at > now:
         return False
     _return(store, gift, "Gift expired", key=None, now=now)
-    rows.end(store, gift.id, GiftStatus.EXPIRED, now=now)
+    gift_rows.end(store, gift.id, GiftStatus.EXPIRED, now=now)
     return True
 
 

@@ -10,7 +10,7 @@ from domain.rules.holds import Hold, HoldStatus, amount_to_commit, check_is_open
 from domain.rules.idempotency import ClientKey, movement_keys
 from domain.rules.ledger import Appended, Movement, TransactionType
 from domain.store import Store, ledger
-from domain.store import holds as rows
+from domain.store import holds as hold_rows
 from domain.units import Credits, UserId
 
 HOLDS_APP: Final = "system"
@@ -46,7 +46,7 @@ def reserve(
     held = ledger.append(store, movement, now=now)
     if held.replayed:
         return UUID(held.transaction.counterparty.removeprefix("hold:")), held
-    rows.add(store, hold_id, user_id=user_id, amount=amount, reason=reason, expires_at=expires_at, now=now)
+    hold_rows.add(store, hold_id, user_id=user_id, amount=amount, reason=reason, expires_at=expires_at, now=now)
     return hold_id, held
 
 
@@ -82,7 +82,7 @@ def commit_hold(
         hold.id, hold.user_id, TransactionType.USAGE, -paid, description or hold.reason, key=key, natural_key="usage"
     )
     spent = ledger.append(store, movement, now=now)
-    rows.end(store, hold.id, HoldStatus.COMMITTED, committed_amount=paid, now=now)
+    hold_rows.end(store, hold.id, HoldStatus.COMMITTED, committed_amount=paid, now=now)
     return spent
 
 
@@ -100,7 +100,7 @@ def release(store: Store, *, hold_id: UUID, key: ClientKey | None, now: datetime
         return Appended(transaction=earlier, replayed=True)
     check_is_open(hold, now)
     released = _release(store, hold, "Reservation released", key=key, now=now)
-    rows.end(store, hold.id, HoldStatus.RELEASED, now=now)
+    hold_rows.end(store, hold.id, HoldStatus.RELEASED, now=now)
     return released
 
 
@@ -110,12 +110,12 @@ def expire(store: Store, *, hold_id: UUID, now: datetime) -> bool:
     if hold.status is not HoldStatus.OPEN or hold.expires_at > now:
         return False
     _release(store, hold, "Reservation expired", key=None, now=now)
-    rows.end(store, hold.id, HoldStatus.EXPIRED, now=now)
+    hold_rows.end(store, hold.id, HoldStatus.EXPIRED, now=now)
     return True
 
 
 def _locked(store: Store, hold_id: UUID) -> Hold:
-    hold = rows.lock(store, hold_id)
+    hold = hold_rows.lock(store, hold_id)
     if hold is None:
         raise NotFound("Reservation")
     return hold

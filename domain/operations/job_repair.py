@@ -15,7 +15,7 @@ from domain.rules.job_repair import Progress, check_discardable, retryable
 from domain.rules.job_search import JobFilter
 from domain.rules.jobs import Job, JobState, NewJob
 from domain.store import Reader, Store, acts, job_search, jobs
-from domain.store import job_repair as rows
+from domain.store import job_repair as repair_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +39,9 @@ def retry_job(store: Store, job_id: UUID, *, who: str, why: str, now: datetime) 
         raise NotFound("Job")
     match job.state:
         case JobState.REJECTED | JobState.FAILED:
-            rows.reopen(store, job.id)
+            repair_rows.reopen(store, job.id)
         case JobState.PENDING:
-            rows.hurry(store, job.id)
+            repair_rows.hurry(store, job.id)
         case JobState.DONE | JobState.DISCARDED:
             raise JobStateRefused(f"The job is {job.state.value}; it cannot run again")
     acts.add(store, [Act(act=ActKind.RETRY, who=who, why=why, at=now, job_id=job.id)])
@@ -59,7 +59,7 @@ def discard_job(store: Store, job_id: UUID, *, who: str, why: str, now: datetime
     if job is None:
         raise NotFound("Job")
     check_discardable(job)
-    rows.discard(store, job)
+    repair_rows.discard(store, job)
     facts = {"state": job.state.value, "problem": job.problem}
     acts.add(store, [Act(act=ActKind.DISCARD, who=who, why=why, at=now, job_id=job.id, facts=facts)])
     return jobs.lock_by_key(store, job.key)
@@ -95,9 +95,9 @@ def retry_some(store: Store, run: Job, *, now: datetime) -> Step:
     payload = RETRY_ALL.read_payload(run)
     # Where there is no room nothing is looked for, so the run is not over.
     room = progress.room
-    to_retry = rows.lock_some(store, payload.filter, ended_before=run.created_at, limit=room) if room else []
+    to_retry = repair_rows.lock_some(store, payload.filter, ended_before=run.created_at, limit=room) if room else []
     for job in to_retry:
-        rows.reopen(store, job.id)
+        repair_rows.reopen(store, job.id)
     retries = [
         Act(act=ActKind.RETRY, who=payload.who, why=payload.why, at=now, job_id=job.id, run_id=run.id)
         for job in to_retry

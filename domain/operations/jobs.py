@@ -28,7 +28,7 @@ from domain.rules.jobs import (
 from domain.rules.texts import clean_text
 from domain.store import Store, balances, job_turns
 from domain.store import job_execution as execution
-from domain.store import jobs as rows
+from domain.store import jobs as job_rows
 from domain.store.job_repair import reopen
 
 KEEP_ANSWERS: Final = timedelta(days=30)
@@ -56,20 +56,20 @@ def record(store: Store, new: NewJob[P, R]) -> Recorded[P, R]:
     """
     if isinstance(new.payload, UserPayload) and balances.is_erased(store, new.payload.user_id):
         raise UserErased
-    fresh = rows.insert_new(store, new)
+    fresh = job_rows.insert_new(store, new)
     if fresh is not None:
         return Recorded(job=fresh, kind=new.kind, replayed=False)
-    job = rows.lock_by_key(store, new.key)
+    job = job_rows.lock_by_key(store, new.key)
     check_repeated(stored=job.request_hash, repeated=new.request_hash)
     if job.state in {JobState.REJECTED, JobState.FAILED}:
         reopen(store, job.id)
-        job = rows.lock_by_key(store, new.key)
+        job = job_rows.lock_by_key(store, new.key)
     return Recorded(job=job, kind=new.kind, replayed=True)
 
 
 def record_all(store: Store, new: Sequence[AnyNewJob]) -> list[Job]:
     """Record the jobs whose keys are new, and return those. Earlier ones are left as they are, however they ended."""
-    fresh = (rows.insert_new(store, job) for job in new)
+    fresh = (job_rows.insert_new(store, job) for job in new)
     return [job for job in fresh if job is not None]
 
 
@@ -205,7 +205,7 @@ def prune(store: Store) -> int:
     """Delete a batch of old jobs: done and rejected ones after 30 days, the others after 180; returns how many."""
     answers = [JobState.DONE, JobState.REJECTED]
     others = [JobState.FAILED, JobState.DISCARDED]
-    return rows.prune(store, answers, older_than=KEEP_ANSWERS, most=PRUNE_BATCH) + rows.prune(
+    return job_rows.prune(store, answers, older_than=KEEP_ANSWERS, most=PRUNE_BATCH) + job_rows.prune(
         store, others, older_than=KEEP_OTHERS, most=PRUNE_BATCH
     )
 

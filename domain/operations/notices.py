@@ -12,7 +12,7 @@ from domain.rules.renewals import Pause
 from domain.rules.sync import NOTICE, Period, Subscription
 from domain.store import Store
 from domain.store import jobs as job_rows
-from domain.store import renewals as rows
+from domain.store import renewals as renewal_rows
 from domain.units import UserId
 
 BATCH: Final = 1_000
@@ -26,7 +26,7 @@ def look_ahead(store: Store, *, now: datetime) -> tuple[int, list[UUID]]:
     Returns:
         How many were checked, and the ids of the jobs recorded.
     """
-    charges = rows.look_ahead(store, now=now, within=NOTICE, most=BATCH)
+    charges = renewal_rows.look_ahead(store, now=now, within=NOTICE, most=BATCH)
     notices = [
         _job(
             charge.user_id,

@@ -7,7 +7,7 @@ from typing import Any, Final
 from domain.errors import NotFound
 from domain.rules.purchases import Package
 from domain.store import Store
-from domain.store import packages as rows
+from domain.store import packages as package_rows
 from domain.units import Credits, EuroCents
 
 STARTING_OFFER: Final = (
@@ -26,7 +26,7 @@ def seed(store: Store, *, now: datetime) -> list[Package]:
     """
     added = []
     for position, (name, credit_count, price, description) in enumerate(STARTING_OFFER, 1):
-        package = rows.add(
+        package = package_rows.add(
             store,
             name=name,
             credit_count=credit_count,
@@ -51,7 +51,7 @@ def add_package(
     now: datetime,
 ) -> Package | None:
     """Put a package on sale; returns `None` if there is one of this name."""
-    return rows.add(
+    return package_rows.add(
         store,
         name=name,
         credit_count=credit_count,
@@ -68,7 +68,7 @@ def change_package(store: Store, *, name: str, values: Mapping[str, Any], now: d
     Raises:
         NotFound: there is no package of this name.
     """
-    package = rows.change(store, name, values, now=now)
+    package = package_rows.change(store, name, values, now=now)
     if package is None:
         raise NotFound("Package")
     return package

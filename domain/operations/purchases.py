@@ -32,7 +32,7 @@ from domain.rules.purchases import (
 from domain.rules.stripe_refunds import STRIPE_APP
 from domain.store import Store, ledger
 from domain.store import packages as package_rows
-from domain.store import purchases as rows
+from domain.store import purchases as purchase_rows
 from domain.units import UserId
 
 KEEP_CANCELLED: Final = timedelta(days=91)
@@ -80,22 +80,22 @@ def start_purchase(
             raise NotFound("Package")  # rolls the job back too; a repeated key never comes here
         _check_unpaid(store, user_id, now=now)
         own_redirects = redirects.of(purchase_id) if redirects else None
-        rows.add(store, purchase_id, user_id=user_id, package=package, redirects=own_redirects, now=now)
+        purchase_rows.add(store, purchase_id, user_id=user_id, package=package, redirects=own_redirects, now=now)
     return PurchaseStarted(purchase_id=recorded.payload.purchase_id, recorded=recorded)
 
 
 def _check_unpaid(store: Store, user_id: UserId, *, now: datetime) -> None:
     """Make sure that a user may start one more purchase; see `domain.rules.purchases.check_unpaid`."""
     # The lock comes first: of many requests at once, each counts the purchases of those before it.
-    rows.lock_user(store, user_id)
+    purchase_rows.lock_user(store, user_id)
     most = max(UNPAID_MAX.values())
-    check_unpaid(rows.unpaid_since(store, user_id, since=now - UNPAID_PERIOD, most=most), now=now)
+    check_unpaid(purchase_rows.unpaid_since(store, user_id, since=now - UNPAID_PERIOD, most=most), now=now)
 
 
 def attach_payment(store: Store, *, purchase_id: UUID, payment: StripeObjects) -> PaymentOpened:
     """Write down what was created at Stripe for a purchase, and return what the buyer needs to pay."""
-    rows.attach(store, purchase_id, payment)
-    purchase = rows.get(store, purchase_id)
+    purchase_rows.attach(store, purchase_id, payment)
+    purchase = purchase_rows.get(store, purchase_id)
     return PaymentOpened(
         purchase_id=purchase.id,
         client_secret=payment.client_secret,
@@ -117,13 +117,13 @@ def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: d
     Raises:
         Parked: the purchase is unknown, or the payment is not the one it waits for.
     """
-    purchase = rows.lock(store, payment.purchase_id)
+    purchase = purchase_rows.lock(store, payment.purchase_id)
     if purchase is None:
         raise Parked(f"Stripe knows a payment for purchase {payment.purchase_id}, which is not in this database")
     check_payment(purchase, payment, livemode=livemode)
     status = next_status(purchase.status, payment.outcome)
     if status is not purchase.status:
-        rows.set_status(store, purchase, status, payment_intent_id=payment.payment_intent_id, now=now)
+        purchase_rows.set_status(store, purchase, status, payment_intent_id=payment.payment_intent_id, now=now)
     if payment.outcome is not PaymentOutcome.SUCCEEDED:
         return Settled(purchase_id=purchase.id, status=status)
     credited = ledger.append(store, _credit(purchase, payment), now=now)
@@ -139,19 +139,19 @@ def settle_payment(store: Store, *, payment: PaymentFact, livemode: bool, now: d
 
 def cancel_unpaid(store: Store, *, purchase_id: UUID, now: datetime) -> Settled:
     """Cancel a purchase for which nothing was created at Stripe. If it is paid after all, it still completes."""
-    purchase = rows.lock(store, purchase_id)
+    purchase = purchase_rows.lock(store, purchase_id)
     if purchase is None:
         raise NotFound("Purchase")
     status = purchase.status
     if needs_payment(purchase):
         status = next_status(status, PaymentOutcome.CANCELLED)
-        rows.set_status(store, purchase, status, payment_intent_id=None, now=now)
+        purchase_rows.set_status(store, purchase, status, payment_intent_id=None, now=now)
     return Settled(purchase_id=purchase_id, status=status)
 
 
 def prune(store: Store, *, now: datetime) -> int:
     """Delete a batch of old purchases that were cancelled because nobody paid them; returns how many."""
-    return rows.prune(store, before=now - KEEP_CANCELLED, most=PRUNE_BATCH)
+    return purchase_rows.prune(store, before=now - KEEP_CANCELLED, most=PRUNE_BATCH)
 
 
 def needs_payment(purchase: Purchase) -> bool:

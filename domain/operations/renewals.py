@@ -20,8 +20,8 @@ from domain.rules.sync import SYNC_APP, Period, Subscription
 from domain.store import Reader, Store, ledger
 from domain.store import balances as balance_rows
 from domain.store import jobs as job_rows
-from domain.store import renewals as rows
-from domain.store import sync as subscription_rows
+from domain.store import renewals as renewal_rows
+from domain.store import sync as sync_rows
 from domain.store.renewals import Due, Renewed
 from domain.units import UserId
 
@@ -45,11 +45,11 @@ def record_page(store: Store, *, after: Due | None, now: datetime) -> DuePage:
 
     Any number of callers at once record each period once: the job's key is unique.
     """
-    due = rows.due_page(store, now=now, after=after, most=PAGE)
+    due = renewal_rows.due_page(store, now=now, after=after, most=PAGE)
     new = [
         NewJob(
             kind=RENEW,
-            key=rows.renewal_key(subscription.user_id, subscription.period),
+            key=renewal_rows.renewal_key(subscription.user_id, subscription.period),
             payload=RenewSync(
                 user_id=subscription.user_id,
                 activation=subscription.period.activation,
@@ -69,7 +69,7 @@ def record_resumptions(store: Store, *, after: UserId) -> tuple[list[UUID], User
     Returns:
         The jobs that are new, and the last user while there may be more.
     """
-    paused = subscription_rows.resumable_page(store, after=after, most=PAGE)
+    paused = sync_rows.resumable_page(store, after=after, most=PAGE)
     new = [
         NewJob(
             kind=RESUME,
@@ -96,7 +96,7 @@ def renew_together(store: Store, jobs: Sequence[Job], *, notices: bool, now: dat
     """
     payloads = {job.id: RENEW.read_payload(job) for job in jobs}
     user_ids = sorted({payload.user_id for payload in payloads.values()})
-    subscriptions = rows.lock_free(store, user_ids)
+    subscriptions = renewal_rows.lock_free(store, user_ids)
     balances = balance_rows.lock_balances(store, list(subscriptions), wait=False)
     decided = {
         job_id: renewal(
@@ -122,7 +122,7 @@ def renew(store: Store, *, user_id: UserId, period: Period, notices: bool, now: 
         period: What the renewal was recorded for; a subscription that has moved on since is left alone.
         notices: Record a notice if sync is paused.
     """
-    subscription = subscription_rows.lock(store, user_id)
+    subscription = sync_rows.lock(store, user_id)
     balance_rows.open_balance(store, user_id, now=now)
     balance = balance_rows.lock_balances(store, [user_id], wait=True)[user_id]
     decision = renewal(subscription, period=period, balance=balance, now=now)
@@ -144,7 +144,7 @@ def charge_recurring_later(
     Raises:
         KeyReused: the key came before, with another request.
     """
-    pending = rows.lock_pending_charge(store) if key is None else None
+    pending = renewal_rows.lock_pending_charge(store) if key is None else None
     if pending is not None:
         return Recorded(job=pending, kind=CHARGE_RECURRING, replayed=True)
     new = NewJob(
@@ -166,9 +166,9 @@ def end_charge_recurring(store: Store, *, began_at: datetime, now: datetime) -> 
     Raises:
         Unfinished: something is due that has not been attempted.
     """
-    if rows.has_untried(store) or _has_unrecorded(store, now=now):
+    if renewal_rows.has_untried(store) or _has_unrecorded(store, now=now):
         raise Unfinished(pause_s=LOOK_AGAIN_S)
-    tally = rows.tally(store, since=began_at)
+    tally = renewal_rows.tally(store, since=began_at)
     return RecurringCharged(
         charged=tally.charged,
         paused=tally.paused,
@@ -179,7 +179,7 @@ def end_charge_recurring(store: Store, *, began_at: datetime, now: datetime) -> 
 
 def _has_unrecorded(reader: Reader, *, now: datetime) -> bool:
     after: Due | None = None
-    while due := rows.due_page(reader, now=now, after=after, most=PAGE):
+    while due := renewal_rows.due_page(reader, now=now, after=after, most=PAGE):
         if not all(subscription.is_recorded for subscription in due):
             return True
         after = due[-1]
@@ -228,7 +228,9 @@ def _move_on(store: Store, decided: Sequence[tuple[Subscription, Decision]], *, 
     """
     if not decided:
         return
-    rows.set_renewed(store, [_renewed(subscription, decision, now=now) for subscription, decision in decided], now=now)
+    renewal_rows.set_renewed(
+        store, [_renewed(subscription, decision, now=now) for subscription, decision in decided], now=now
+    )
     pauses = [(subscription, decision) for subscription, decision in decided if isinstance(decision, Pause)]
     if notices and pauses:
         # The bell is not rung for them here: the sweeper rings it, within seconds.

@@ -5,7 +5,7 @@ from typing import Final
 
 from domain.rules.purchases import StripeRequest
 from domain.store import Store
-from domain.store import stripe as rows
+from domain.store import stripe as stripe_rows
 from domain.units import UserId
 
 KEY_LIFE: Final = timedelta(hours=20)
@@ -14,14 +14,14 @@ KEY_LIFE: Final = timedelta(hours=20)
 
 def keep_customer(store: Store, *, user_id: UserId, customer_id: str, now: datetime) -> str:
     """Write down a user's Stripe customer, and return the one to use: the first one written stays."""
-    rows.add_customer(store, user_id, customer_id, now=now)
-    return rows.customer_of(store, user_id) or customer_id
+    stripe_rows.add_customer(store, user_id, customer_id, now=now)
+    return stripe_rows.customer_of(store, user_id) or customer_id
 
 
 def begin_request(store: Store, subject: str, *, now: datetime) -> StripeRequest:
     """Tell which idempotency key to use for `subject`, writing down its first use."""
-    rows.open_request(store, subject, now=now)
-    request = rows.request_of(store, subject)
+    stripe_rows.open_request(store, subject, now=now)
+    request = stripe_rows.request_of(store, subject)
     is_doubtful = request.is_doubtful or request.first_at < now - KEY_LIFE
     return StripeRequest(
         subject=subject, generation=request.generation, first_at=request.first_at, is_doubtful=is_doubtful
@@ -30,10 +30,10 @@ def begin_request(store: Store, subject: str, *, now: datetime) -> StripeRequest
 
 def spend_key(store: Store, request: StripeRequest) -> None:
     """Write down that Stripe keeps an error for this request's key and would repeat it."""
-    rows.mark_spent(store, request)
+    stripe_rows.mark_spent(store, request)
 
 
 def next_key(store: Store, request: StripeRequest, *, now: datetime) -> StripeRequest:
     """Move on to the next key, unless another worker has done so."""
-    rows.advance_generation(store, request, now=now)
+    stripe_rows.advance_generation(store, request, now=now)
     return begin_request(store, request.subject, now=now)

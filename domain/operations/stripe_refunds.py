@@ -14,7 +14,7 @@ from domain.rules.jobs import NewJob, Recorded
 from domain.rules.stripe_refunds import PAID, TakebackFact, TakebackKind, check_takeback, level, merged
 from domain.store import Store, ledger
 from domain.store import purchases as purchase_rows
-from domain.store import stripe_refunds as rows
+from domain.store import stripe_refunds as takeback_rows
 from domain.units import EuroCents
 
 
@@ -35,11 +35,11 @@ def note_takeback(store: Store, *, fact: TakebackFact, livemode: bool, now: date
     purchase_id = takeback.purchase_id
     if purchase_rows.lock(store, purchase_id) is None:
         raise Parked(f"Stripe knows a {takeback.kind.value} of purchase {purchase_id}, which is not in this database")
-    known = rows.find(store, takeback.stripe_id)
+    known = takeback_rows.find(store, takeback.stripe_id)
     check_takeback(fact, known, livemode=livemode)
     now_known = merged(known, takeback)
     if now_known != known:
-        rows.put(store, now_known, now=now)
+        takeback_rows.put(store, now_known, now=now)
     return msgspec.structs.replace(level_credits(store, purchase_id, now=now), takeback_id=takeback.stripe_id)
 
 
@@ -51,7 +51,7 @@ def level_credits(store: Store, purchase_id: UUID, *, now: datetime) -> Settled:
     purchase = purchase_rows.lock(store, purchase_id)
     if purchase is None or purchase.status not in PAID:
         return Settled(purchase_id=purchase_id)
-    target = level(purchase, rows.of_purchase(store, purchase_id))
+    target = level(purchase, takeback_rows.of_purchase(store, purchase_id))
     if target.movement is not None:
         ledger.append(store, target.movement, now=now)
     if target.movement is not None or target.refunded != purchase.refunded_euro_cents:
@@ -88,7 +88,7 @@ def request_refund(
     if not 1 <= to_refund <= left:
         raise NotRefundable(purchase_id=str(purchase_id), status=purchase.status.value, left=left)
     # Failed refunds count too: a request after a failed one is another refund.
-    takebacks = rows.of_purchase(store, purchase_id)
+    takebacks = takeback_rows.of_purchase(store, purchase_id)
     asked_before = sum(takeback.amount for takeback in takebacks if takeback.kind is TakebackKind.REFUND)
     new = NewJob(
         kind=REFUND,

@@ -13,7 +13,7 @@ from domain.rules.ledger import Movement, TransactionType
 from domain.rules.renewals import first_charge
 from domain.rules.sync import SYNC_APP, Interval, Subscription
 from domain.store import Store, ledger
-from domain.store import sync as rows
+from domain.store import sync as sync_rows
 from domain.units import UserId
 
 
@@ -34,7 +34,8 @@ def activate_later(
     )
     recorded = record(store, new)
     if not recorded.replayed:
-        _check_may_activate(rows.find(store, user_id))  # saves a job and a wait; the job checks again under the lock
+        # This saves a job and a wait; the job checks again under the lock.
+        _check_may_activate(sync_rows.find(store, user_id))
     return recorded
 
 
@@ -48,11 +49,11 @@ def activate(store: Store, *, user_id: UserId, interval: Interval, now: datetime
         InsufficientCredits: the balance does not cover the price. Nothing is written; the job ends `rejected`, and the
             caller is answered 402 with the credits it needs and has.
     """
-    subscription = rows.open_locked(store, user_id, now=now)
+    subscription = sync_rows.open_locked(store, user_id, now=now)
     _check_may_activate(subscription)
-    activation, next_at = rows.next_activation(store), first_charge(anchor=now, interval=interval)
+    activation, next_at = sync_rows.next_activation(store), first_charge(anchor=now, interval=interval)
     charged = ledger.append(store, _first_payment(user_id, interval, activation), now=now)
-    rows.change(
+    sync_rows.change(
         store,
         user_id,
         now=now,
@@ -77,7 +78,7 @@ def activate(store: Store, *, user_id: UserId, interval: Interval, now: datetime
 
 def resume(store: Store, *, user_id: UserId, now: datetime) -> SyncResumed:
     """Activate a paused subscription again, if its user still asks for that and can pay; else leave it as it is."""
-    subscription = rows.lock(store, user_id)
+    subscription = sync_rows.lock(store, user_id)
     is_waiting = subscription and subscription.auto_resume and subscription.paused_at and not subscription.active
     if not subscription or not is_waiting or subscription.is_gifted:
         return SyncResumed(resumed=False)
@@ -85,7 +86,7 @@ def resume(store: Store, *, user_id: UserId, now: datetime) -> SyncResumed:
         activated = activate(store, user_id=user_id, interval=subscription.interval, now=now)
     except InsufficientCredits:
         # Spent again meanwhile. The next period has a job key of its own, so the user is checked again.
-        rows.change(store, user_id, now=now, period=rows.next_period())
+        sync_rows.change(store, user_id, now=now, period=sync_rows.next_period())
         return SyncResumed(resumed=False)
     return SyncResumed(
         resumed=True,
@@ -103,7 +104,7 @@ def deactivate(store: Store, *, user_id: UserId, now: datetime) -> None:
         SyncNotActive, SyncGifted: there is nothing the user could stop.
     """
     _lock_active(store, user_id)
-    rows.change(store, user_id, now=now, active=False, next_charge_at=None, period=rows.next_period())
+    sync_rows.change(store, user_id, now=now, active=False, next_charge_at=None, period=sync_rows.next_period())
 
 
 def change_interval(store: Store, *, user_id: UserId, interval: Interval, now: datetime) -> datetime:
@@ -113,7 +114,7 @@ def change_interval(store: Store, *, user_id: UserId, interval: Interval, now: d
         SyncNotActive, SyncGifted: there is nothing the user could change.
     """
     effective_at = _lock_active(store, user_id)
-    rows.change(
+    sync_rows.change(
         store, user_id, now=now, billing_interval=interval.value, amount_charged=interval.price, looked_ahead=False
     )
     return effective_at
@@ -125,15 +126,15 @@ def set_auto_resume(store: Store, *, user_id: UserId, enabled: bool, now: dateti
     Raises:
         NotFound: the user never had sync.
     """
-    if rows.lock(store, user_id) is None:
+    if sync_rows.lock(store, user_id) is None:
         raise NotFound("Sync subscription")
-    rows.change(store, user_id, now=now, auto_resume=enabled)
+    sync_rows.change(store, user_id, now=now, auto_resume=enabled)
 
 
 def grant(store: Store, *, user_id: UserId, admin_id: UserId, now: datetime) -> Subscription:
     """Give a user sync for free, and write down the administrator; repeatable. Nothing is charged from now on."""
-    if not rows.open_locked(store, user_id, now=now).is_gifted:
-        rows.change(
+    if not sync_rows.open_locked(store, user_id, now=now).is_gifted:
+        sync_rows.change(
             store,
             user_id,
             now=now,
@@ -143,9 +144,9 @@ def grant(store: Store, *, user_id: UserId, admin_id: UserId, now: datetime) -> 
             is_gifted=True,
             gifted_by=admin_id,
             gifted_at=now,
-            period=rows.next_period(),
+            period=sync_rows.next_period(),
         )
-        rows.add_gift_act(store, user_id, act="granted", admin_id=admin_id, now=now)
+        sync_rows.add_gift_act(store, user_id, act="granted", admin_id=admin_id, now=now)
     return _existing(store, user_id)
 
 
@@ -155,9 +156,9 @@ def revoke(store: Store, *, user_id: UserId, admin_id: UserId, now: datetime) ->
     Raises:
         NotFound: the user never had sync.
     """
-    subscription = rows.lock(store, user_id)
+    subscription = sync_rows.lock(store, user_id)
     if subscription is not None and subscription.is_gifted:
-        rows.change(
+        sync_rows.change(
             store,
             user_id,
             now=now,
@@ -166,9 +167,9 @@ def revoke(store: Store, *, user_id: UserId, admin_id: UserId, now: datetime) ->
             is_gifted=False,
             gifted_by=None,
             gifted_at=None,
-            period=rows.next_period(),
+            period=sync_rows.next_period(),
         )
-        rows.add_gift_act(store, user_id, act="revoked", admin_id=admin_id, now=now)
+        sync_rows.add_gift_act(store, user_id, act="revoked", admin_id=admin_id, now=now)
     return _existing(store, user_id)
 
 
@@ -194,7 +195,7 @@ def _check_may_activate(subscription: Subscription | None) -> None:
 
 def _lock_active(store: Store, user_id: UserId) -> datetime:
     """Lock a subscription that its user may change; returns when it is charged next."""
-    subscription = rows.lock(store, user_id)
+    subscription = sync_rows.lock(store, user_id)
     if subscription is not None and subscription.is_gifted:
         raise SyncGifted
     if subscription is None or not subscription.active or subscription.next_charge_at is None:
@@ -203,7 +204,7 @@ def _lock_active(store: Store, user_id: UserId) -> datetime:
 
 
 def _existing(store: Store, user_id: UserId) -> Subscription:
-    subscription = rows.find(store, user_id)
+    subscription = sync_rows.find(store, user_id)
     if subscription is None:
         raise NotFound("Sync subscription")
     return subscription

@@ -3,7 +3,7 @@
 from typing import Final
 
 from domain.store import Store
-from domain.store import usage as rows
+from domain.store import usage as usage_rows
 from domain.units import UserId
 
 USERS_BATCH: Final = 50
@@ -18,8 +18,8 @@ def count_usage(store: Store, *, after: UserId) -> UserId | None:
     Returns:
         The last user of the batch, behind whom to go on; `None` if no user is left.
     """
-    users = rows.users_behind(store, after=after, most=USERS_BATCH)
+    users = usage_rows.users_behind(store, after=after, most=USERS_BATCH)
     if not users:
         return None
-    rows.count_up(store, users, most_each=TRANSACTIONS_EACH)
+    usage_rows.count_up(store, users, most_each=TRANSACTIONS_EACH)
     return users[-1]

@@ -9,12 +9,12 @@ from sqlalchemy import Row, text
 
 from domain.errors import NotFound
 from domain.rules.acts import Act
-from domain.rules.job_kinds import KINDS, kind_named
+from domain.rules.job_kinds import kind_named
 from domain.rules.job_search import DIFFERENT, Attempt, Cause, FoundJob, JobFilter, ids_in
 from domain.rules.jobs import Job, JobState
 from domain.rules.ledger import Transaction
 from domain.store import acts, ledger
-from domain.store import jobs as rows
+from domain.store import jobs as job_rows
 from domain.store.database import Reader
 
 CAUSES_MAX: Final = 100
@@ -174,7 +174,7 @@ def conditions_of(filters: JobFilter) -> dict[str, Any]:
     """List the values of a filter's conditions; a kind stands for every name under which it was ever stored."""
     values = filters.conditions()
     if "kind" in values:
-        values["kind"] = list(KINDS[values["kind"]].names)
+        values["kind"] = list(kind_named(values["kind"]).names)
     return values
 
 
@@ -185,7 +185,7 @@ def where(filters: JobFilter, further: Sequence[str] = ()) -> str:
 
 
 def _found(row: Row[Any]) -> FoundJob:
-    return FoundJob(job=rows.job_of(row), error=row.error, message=row.message)
+    return FoundJob(job=job_rows.job_of(row), error=row.error, message=row.message)
 
 
 def _cause(row: Row[Any]) -> Cause:

@@ -17,7 +17,7 @@ from domain.rules.jobs import Job
 from domain.store import Database
 from domain.units import UserId
 from tests.support.credits import give
-from tests.support.http import JSON, Api, problem_of, written
+from tests.support.http import JSON, Api, problem_of, without_message, written
 from tests.support.plain_sql import rows
 from tests.support.purchases import offer
 from tests.support.service import PATIENCE_S, eventually
@@ -34,11 +34,6 @@ def answers(results: list[TestResponse | Exception]) -> list[TestResponse]:
     """Make sure that every call was answered."""
     assert [result for result in results if isinstance(result, Exception)] == []
     return [result for result in results if not isinstance(result, Exception)]
-
-
-def without_message(answer: TestResponse) -> dict[str, Any]:
-    body: dict[str, Any] = answer.get_json()
-    return {name: value for name, value in body.items() if name != "message"}
 
 
 # ---------------------------------------------------------------- one key, many calls

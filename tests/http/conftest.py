@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from domain.store import Database
 from local.logins import OWNER, SERVICE
 from local.postgres import Postgres
+from local.valkey import Valkey
 from tests.support.credits import give
 from tests.support.http import bearer
 from tests.support.issuer import Issuer
@@ -29,6 +30,13 @@ def server(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[Server
     with running_server(database_url=postgres.url("test_served", SERVICE), auth_url=issuer.url) as running:
         yield running
     postgres.drop_database("test_served")
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A Valkey for the tests of one file."""
+    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Guessing gift codes is slowed down."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -101,12 +100,6 @@ def test_a_token_that_is_not_good_changes_nothing_at_the_open_door(client: Flask
 
     for token in ("Bearer x", "Bearer", "Basic YTpi"):
         assert client.get(f"{API}/gifts/{gift['code']}", headers={"Authorization": token}).status_code == 200
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
-        yield server
 
 
 def test_processes_count_guesses_together_and_a_redis_that_refuses_writes_opens_nothing(

@@ -3,11 +3,10 @@
 from typing import Any, Final
 
 import pytest
-from werkzeug.test import TestResponse
 
 from domain.store import Database
 from tests.support.credits import give
-from tests.support.http import Api, Caller, problem_of, written
+from tests.support.http import Api, Caller, problem_of, without_message, written
 
 USE: Final = {
     "amount": 10,
@@ -24,11 +23,6 @@ ROUTES: Final = {
 
 def caller(api: Api, path: str) -> Caller:
     return api.service() if path.startswith("/internal") else api.user()
-
-
-def without_message(answer: TestResponse) -> dict[str, Any]:
-    body: dict[str, Any] = answer.get_json()
-    return {name: value for name, value in body.items() if name != "message"}
 
 
 @pytest.mark.parametrize("path", ROUTES)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,12 +23,6 @@ COMMITTED = ROOT / "docs" / "openapi.json"
 @pytest.fixture
 def anyone(app: Flask) -> Caller:
     return Caller(app, {}, base="")
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
-    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
-        yield server
 
 
 def asked_with(settings: Settings, path: str) -> tuple[int, str]:

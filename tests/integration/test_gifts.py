@@ -23,8 +23,9 @@ from domain.rules.jobs import JobState, stored_result
 from domain.store import Database, ledger
 from domain.store import gifts as gift_rows
 from tests.support.credits import balance, give
-from tests.support.gifts import TARGET, cancel, client_key, gift_of, make_gift, redeem
+from tests.support.gifts import TARGET, cancel, gift_of, make_gift, redeem
 from tests.support.jobs import work_on
+from tests.support.keys import client_key
 from tests.support.times import now
 from tests.support.users import ANNA, BEN, CARL
 

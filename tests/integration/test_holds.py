@@ -8,19 +8,16 @@ import pytest
 
 from domain.errors import HoldEnded, HoldExceeded, HoldExpired, InsufficientCredits, KeyReused, NotFound
 from domain.operations import holds
-from domain.rules.idempotency import ClientKey, fingerprint
+from domain.rules.idempotency import ClientKey
 from domain.rules.job_kinds import EXPIRE_HOLDS
 from domain.rules.ledger import Appended, Movement, TransactionType
 from domain.store import Database, ledger
 from tests.support.credits import balance, give
 from tests.support.holds import commit, hold
 from tests.support.jobs import work_on
+from tests.support.keys import client_key
 from tests.support.times import NOW, now
 from tests.support.users import ANNA
-
-
-def key(value: str, request: str = "one", route: str = "internal/commit") -> ClientKey:
-    return ClientKey(route=route, value=value, request_hash=fingerprint(request=request))
 
 
 def release(database: Database, hold_id: UUID, *, with_key: ClientKey | None = None) -> Appended:
@@ -110,16 +107,16 @@ def test_an_unknown_hold_is_not_found(database: Database) -> None:
 
 def test_repeated_keys_bring_the_first_answers(database: Database) -> None:
     give(database, "anna", 100)
-    held = key("k", route="internal/reserve")
+    held = client_key("k", route="internal/reserve")
     first = hold(database, 30, key=held)
-    spent = commit(database, first, key=key("k"))
+    spent = commit(database, first, key=client_key("k", route="internal/commit"))
     other = hold(database, 10)
-    released = release(database, other, with_key=key("k", route="internal/refund-reservation"))
+    released = release(database, other, with_key=client_key("k", route="internal/refund-reservation"))
 
     assert hold(database, 30, key=held) == first
-    again = commit(database, first, key=key("k"))
+    again = commit(database, first, key=client_key("k", route="internal/commit"))
     assert (again.replayed, again.transaction) == (True, spent.transaction)
-    returned = release(database, other, with_key=key("k", route="internal/refund-reservation"))
+    returned = release(database, other, with_key=client_key("k", route="internal/refund-reservation"))
     assert (returned.replayed, returned.transaction) == (True, released.transaction)
     assert balance(database) == (70, 100, 30)
 
@@ -127,10 +124,10 @@ def test_repeated_keys_bring_the_first_answers(database: Database) -> None:
 def test_a_key_with_another_request_is_refused(database: Database) -> None:
     give(database, "anna", 100)
     first, second = hold(database, 30), hold(database, 30)
-    commit(database, first, key=key("k", str(first)))
+    commit(database, first, key=client_key("k", str(first), route="internal/commit"))
 
     with pytest.raises(KeyReused):
-        commit(database, second, key=key("k", str(second)))
+        commit(database, second, key=client_key("k", str(second), route="internal/commit"))
 
     assert balance(database) == (40, 100, 30)
 

@@ -18,8 +18,9 @@ from domain.rules.jobs import Job, JobState, Recorded
 from domain.store import Database
 from domain.units import UserId
 from tests.support.credits import balance, give
-from tests.support.gifts import TARGET, cancel, client_key, gift_of, make_gift, redeem
+from tests.support.gifts import TARGET, cancel, gift_of, make_gift, redeem
 from tests.support.jobs import work
+from tests.support.keys import client_key
 from tests.support.times import now
 from tests.support.users import ANNA, BEN
 

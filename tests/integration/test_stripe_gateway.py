@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -48,6 +49,13 @@ def count(in_process: InProcessService, kind: str) -> int:
 def a_day_later(in_process: InProcessService) -> None:
     in_process.sql("UPDATE credits.stripe_requests SET first_at = first_at - :day", day=timedelta(days=1))
     in_process.local.control("POST", "/idempotency/forget")
+
+
+def refund_all(in_process: InProcessService, paid: Purchase) -> str:
+    """Let Stripe pay the whole price back; returns the id of the Stripe refund."""
+    return in_process.parts.stripe.ensure_refund(
+        paid, amount=paid.price_euro_cents, reason="duplicate", asked_before=paid.refunded_euro_cents
+    )
 
 
 @pytest.fixture
@@ -100,11 +108,7 @@ def test_one_session_per_purchase(in_process: InProcessService, session_purchase
 def test_one_refund_per_request(in_process: InProcessService, fault: str) -> None:
     paid = in_process.paid()
     misbehave(in_process, fault, "/v1/refunds")
-
-    def refund() -> str:
-        return in_process.parts.stripe.ensure_refund(
-            paid, amount=paid.price_euro_cents, reason="duplicate", asked_before=paid.refunded_euro_cents
-        )
+    refund = partial(refund_all, in_process, paid)
 
     assert insist(refund) == insist(refund)
     assert count(in_process, "refund") == 1
@@ -170,16 +174,11 @@ def test_a_refusal_that_stripe_keeps_is_not_repeated_when_its_cause_is_gone(in_p
     paid = in_process.paid()
     dispute = in_process.local.control("POST", f"/payment_intents/{paid.stripe_payment_intent_id}/dispute")
 
-    def refund() -> str:
-        return in_process.parts.stripe.ensure_refund(
-            paid, amount=paid.price_euro_cents, reason="duplicate", asked_before=paid.refunded_euro_cents
-        )
-
     with pytest.raises(FinalError, match="charged back"):
-        refund()
+        refund_all(in_process, paid)
     in_process.local.control("POST", f"/disputes/{dispute['id']}/win")
 
-    assert refund().startswith("re_")
+    assert refund_all(in_process, paid).startswith("re_")
     in_process.hear()
 
 

@@ -9,7 +9,7 @@ from domain.errors import InsufficientCredits, SyncAlreadyActive, SyncGifted, Sy
 from domain.operations import sync
 from domain.rules.sync import Interval
 from domain.store import Database
-from domain.store import sync as subscription_rows
+from domain.store import sync as sync_rows
 from domain.units import UserId
 from tests.support.credits import give
 from tests.support.plain_sql import rows
@@ -33,7 +33,7 @@ def test_activation_charges_the_price_and_the_next_charge_is_an_interval_away(
     activate(database, interval=Interval.QUARTERLY)
 
     with database.single() as store:
-        status = subscription_rows.status(store, ANNA)
+        status = sync_rows.status(store, ANNA)
     assert status.next_charge is not None
     assert (status.next_charge.at, status.next_charge.amount) == (datetime(2027, 2, 21, 12, tzinfo=UTC), 90)
     assert not status.next_charge.covered

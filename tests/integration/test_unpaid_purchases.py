@@ -14,8 +14,8 @@ from domain.rules.job_kinds import PRUNE
 from domain.rules.purchases import PaymentOutcome
 from domain.store import Database
 from domain.units import UserId
-from tests.support.gifts import client_key
 from tests.support.jobs import work_on
+from tests.support.keys import client_key
 from tests.support.plain_sql import rows
 from tests.support.purchases import offer, payment_fact, settle, start_purchase
 from tests.support.threads import at_once

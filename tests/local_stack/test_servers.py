@@ -16,12 +16,13 @@ from local.postgres import Postgres
 from local.server import Server, ServerFailed
 from local.valkey import Valkey
 from tests.support.local_stripe import wait_until
+from tests.support.servers import running_postgres
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with Postgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"}) as server:
-        yield server
+    """A server of these tests alone, which kill it."""
+    yield from running_postgres(tmp_path_factory)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.sources import PACKAGES, PRODUCTION, functions, name_of, sources, tree_of
 
 FILE_LINES_MAX: Final = 300
@@ -16,6 +17,7 @@ LONG_TEST_FILES: Final = {
     "tests/http/test_authentication.py": "one table of tokens and keys, each refused for its own reason",
     "tests/http/test_hostile_input.py": "one table of inputs, posted to every route that takes a body",
 }
+PARTS: Final = {"Database", "Bell", "Notifier", "StripeGateway", "StripeReader"}
 READS_THE_ENVIRONMENT: Final = {
     "telemetry/metrics.py": "prometheus_client's own switch for several processes",
     "web/http/intake.py": "WSGI's environment of a request, not the process's",
@@ -23,7 +25,7 @@ READS_THE_ENVIRONMENT: Final = {
 }
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, "settings.py", "migrations"])
 def test_no_file_is_long(package: str) -> None:
     long = {
         name_of(path): lines
@@ -44,7 +46,7 @@ def test_no_file_of_the_tests_is_long() -> None:
     assert long == set(LONG_TEST_FILES)
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, "settings.py", "migrations", "tests"])
 def test_no_function_is_long(package: str) -> None:
     long = {
         f"{name_of(path)}:{function.name}": lines
@@ -86,6 +88,30 @@ def test_nothing_outside_the_domain_is_refused_by_assert() -> None:
     for path in sources(*PACKAGES):
         asserts = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Assert)]
         assert asserts == [], name_of(path)
+
+
+def test_the_settings_know_nothing_of_ours() -> None:
+    """`lint-imports` looks at packages only, and `settings` is a file."""
+    statements = list(ast.walk(tree_of(ROOT / "settings.py")))
+    imported = {alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in statements if isinstance(node, ast.ImportFrom)}
+
+    assert {name.split(".")[0] for name in imported} & {*PACKAGES, "tests", "migrations"} == set()
+
+
+def test_parts_are_built_in_one_place() -> None:
+    """Others name the classes of parts in their annotations, so `lint-imports` cannot tell.
+
+    The group commit opens one connection of its own to the database that it is given.
+    """
+    builders = {
+        name_of(path)
+        for path in sources(*PRODUCTION)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in PARTS
+    }
+
+    assert builders == {"process/parts.py", "domain/store/group_commit.py"}
 
 
 def test_nobody_calls_commit() -> None:

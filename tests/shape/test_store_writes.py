@@ -88,3 +88,31 @@ def act(store):
         "balance_of",
         "history",
     }
+
+
+RUNS_SQL: Final = {"execute", "fetch_one", "fetch_all", "first", "run", "scalar"}
+
+
+def sql_calls(tree: ast.Module) -> Iterator[str]:
+    """Find where a file lets a `Store` or a `Reader` run SQL."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RUNS_SQL:
+            on = node.func.value
+            name = on.id if isinstance(on, ast.Name) else on.attr if isinstance(on, ast.Attribute) else ""
+            if name.removeprefix("_") in {"store", "reader"}:
+                yield f"{name}.{node.func.attr}"
+
+
+def test_sql_stands_in_the_store() -> None:
+    calls = {
+        f"{name_of(path)}: {call}"
+        for path in sources("web", "workers", "ops", "gateways", "process", "domain")
+        if not name_of(path).startswith("domain/store/")
+        for call in sql_calls(tree_of(path))
+    }
+
+    assert calls == set()
+    assert list(sql_calls(ast.parse('store.execute("UPDATE")\nreader.fetch_one("SELECT")\nqueue.run()'))) == [
+        "store.execute",
+        "reader.fetch_one",
+    ]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain.operations import gifts as gift_acts
 from domain.rules.gifts import Gift, NewGift
-from domain.rules.idempotency import ClientKey, fingerprint
+from domain.rules.idempotency import ClientKey
 from domain.store import Database
 from domain.store import gifts as gift_rows
 from domain.units import Credits, UserId
@@ -14,11 +14,6 @@ from tests.support.times import now
 from tests.support.users import ANNA, BEN
 
 TARGET: Final = "Friend@X.de"
-
-
-def client_key(value: str, request: str = "first", route: str = "gifts") -> ClientKey:
-    """Build the key of a request."""
-    return ClientKey(route=route, value=value, request_hash=fingerprint(request=request))
 
 
 def gift_of(database: Database, gift_id: UUID) -> Gift:

@@ -117,6 +117,12 @@ def check_problem(content_type: str, text: str, status: int, code: str | None = 
     return problem
 
 
+def without_message(answer: TestResponse) -> dict[str, Any]:
+    """Read an answer's body without its message, which says whether it is a repeat."""
+    body: dict[str, Any] = answer.get_json()
+    return {name: value for name, value in body.items() if name != "message"}
+
+
 def written(database: Database) -> dict[str, int]:
     """Count what a request may have written."""
     with database.single() as store:

@@ -12,9 +12,9 @@ PACKAGES: Final = (*PRODUCTION, "local", "bench")
 
 
 def sources(*packages: str) -> Iterator[Path]:
-    """Find the Python files of some packages."""
+    """Find the Python files of some packages; a single file is named with its ending."""
     for package in packages:
-        yield from sorted((ROOT / package).rglob("*.py"))
+        yield from [ROOT / package] if package.endswith(".py") else sorted((ROOT / package).rglob("*.py"))
 
 
 def name_of(path: Path) -> str:

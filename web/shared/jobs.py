@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from typing_extensions import TypeAliasType
 
-from domain.rules.job_kinds import KINDS
+from domain.rules.job_kinds import KINDS, kind_named
 from domain.rules.job_search import JobFilter, age_s
 from domain.rules.jobs import JobState
 from domain.rules.texts import check_storable
@@ -22,9 +22,10 @@ def _age(text: str) -> str:
 
 
 def _known_kind(name: str) -> str:
-    if name not in KINDS:
+    kind = kind_named(name)  # earlier spellings too
+    if kind.name not in KINDS:
         raise ValueError("must be a kind of job")
-    return name
+    return kind.name
 
 
 JobKindName = TypeAliasType(
