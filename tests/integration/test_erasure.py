@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.errors import UserErased
+from domain.ids import new_id
 from domain.operations import grants, holds, purchases
 from domain.operations import sync as sync_acts
 from domain.operations.erasure import erase_user
@@ -16,7 +17,7 @@ from domain.rules.job_kinds import PURCHASE
 from domain.rules.job_payloads import OpenPayment
 from domain.rules.jobs import NewJob
 from domain.rules.sync import Interval
-from domain.store import Database, ledger
+from domain.store import Database, Store, ledger
 from domain.units import Credits
 from tests.support.credits import give, use_of
 from tests.support.gifts import cancel, make_gift, redeem
@@ -63,17 +64,7 @@ def test_keys_apps_and_reasons_that_a_client_chose_are_blanked(database: Databas
             description=None,
             now=NOW,
         )
-        job = record(
-            store,
-            NewJob(
-                kind=PURCHASE,
-                key=ClientKey(route="purchase", value="anna-berg", request_hash=b"2").job_key(ANNA),
-                request_hash=b"2",
-                request_id="anna-berg-1",
-                payload=OpenPayment(user_id=ANNA, purchase_id=purchase_of(store)),
-            ),
-        ).job
-        store.execute("UPDATE jobs.jobs SET state = 'discarded', finished_at = now() WHERE id = %(id)s", {"id": job.id})
+        discard_purchase_job(store)
     do(worker(database), [roll_up(database)])
     assert "anna-berg" in everything(database)
 
@@ -89,8 +80,17 @@ def test_keys_apps_and_reasons_that_a_client_chose_are_blanked(database: Databas
     assert ("system", "grant:erased") in apps
 
 
-def purchase_of(store: Any) -> Any:
-    return store.run(text("SELECT gen_random_uuid()")).scalar_one()
+def discard_purchase_job(store: Store) -> None:
+    """Leave a discarded job of Anna's, whose key and request id a client chose."""
+    new = NewJob(
+        kind=PURCHASE,
+        key=ClientKey(route="purchase", value="anna-berg", request_hash=b"2").job_key(ANNA),
+        request_hash=b"2",
+        request_id="anna-berg-1",
+        payload=OpenPayment(user_id=ANNA, purchase_id=new_id()),
+    )
+    job = record(store, new).job
+    store.execute("UPDATE jobs.jobs SET state = 'discarded', finished_at = now() WHERE id = %(id)s", {"id": job.id})
 
 
 def roll_up(database: Database) -> Any:
