@@ -184,10 +184,11 @@ def usual(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[dict[st
     postgres.drop_database("test_usual")
 
 
-def set_default(url: str, name: str, value: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(SHADOWS)
-        connection.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET {name} TO {value}")
+def set_default(postgres: Postgres, url: str, name: str, value: str) -> None:
+    database = url.rpartition("/")[2]
+    with psycopg.connect(postgres.url(database), autocommit=True) as superuser:
+        superuser.execute(SHADOWS)
+        superuser.execute(f"ALTER DATABASE {database} SET {name} TO {value}")
 
 
 def test_the_tour_is_answered_well(usual: dict[str, Any]) -> None:
@@ -199,20 +200,20 @@ def test_the_tour_is_answered_well(usual: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_default_of_the_server_changes_no_answer(
-    name: str, database_url: str, issuer: Issuer, usual: dict[str, Any]
+    name: str, database_url: str, postgres: Postgres, issuer: Issuer, usual: dict[str, Any]
 ) -> None:
-    set_default(database_url, name, ODD[name])
+    set_default(postgres, database_url, name, ODD[name])
 
     assert tour(database_url, issuer) == usual
 
 
-def test_every_session_has_our_settings_whatever_the_defaults_are(database_url: str) -> None:
+def test_every_session_has_our_settings_whatever_the_defaults_are(database_url: str, postgres: Postgres) -> None:
     def read(names: Iterable[str]) -> dict[str, str]:
         with database.single() as store:
             return {name: store.run(text(f"SELECT current_setting('{name}')")).scalar_one() for name in names}
 
     for name, value in ODD.items():
-        set_default(database_url, name, value)
+        set_default(postgres, database_url, name, value)
     database = Database(database_url)
 
     assert read(PINNED) == {name: value.strip("'") for name, value in PINNED.items()}
@@ -230,11 +231,11 @@ def test_every_session_has_our_settings_whatever_the_defaults_are(database_url: 
         ("transaction_timeout", "0"),
     ],
 )
-def test_the_time_limits_are_ours(name: str, ours: str, database_url: str) -> None:
+def test_the_time_limits_are_ours(name: str, ours: str, database_url: str, postgres: Postgres) -> None:
     with psycopg.connect(database_url) as connection:
         if name == "transaction_timeout" and connection.info.server_version < POSTGRESQL_17:
             pytest.skip("PostgreSQL 17 brought it")
-    set_default(database_url, name, "'7s'")
+    set_default(postgres, database_url, name, "'7s'")
     database = Database(database_url)
 
     with database.single() as store:
@@ -252,9 +253,9 @@ def test_the_time_limits_are_ours(name: str, ours: str, database_url: str) -> No
     ],
 )
 def test_a_default_that_we_may_not_change_and_that_endangers_the_books_is_refused(
-    name: str, value: str, said: str, database_url: str
+    name: str, value: str, said: str, database_url: str, postgres: Postgres
 ) -> None:
-    set_default(database_url, name, value)
+    set_default(postgres, database_url, name, value)
     database = Database(database_url)
 
     with pytest.raises(UnfitDatabase, match=said):
