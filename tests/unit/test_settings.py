@@ -266,7 +266,7 @@ def test_a_stripe_key_that_is_none_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize("url", ["localhost:6379", "http://localhost", "//redis"])
 def test_a_redis_that_is_none_is_refused(url: str) -> None:
-    assert refusal({**GOOD, "REDIS_URL": url}) == "REDIS_URL must start with redis:// or rediss://"
+    assert refusal({**GOOD, "REDIS_URL": url}) == "REDIS_URL must start with redis://, rediss:// or unix://"
 
 
 def test_origins_are_told_one_by_one() -> None:
