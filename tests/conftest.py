@@ -39,7 +39,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
             # What tests do as the owner: break the books, end others' connections, work as the service would.
             superuser.execute(f"GRANT {APP_ROLE} TO {OWNER} WITH SET TRUE, INHERIT FALSE")
             superuser.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}")
-            superuser.execute(f"GRANT pg_signal_backend TO {OWNER}")
+            superuser.execute(f"GRANT pg_signal_backend, pg_read_all_stats TO {OWNER}")
         yield server
 
 

@@ -49,6 +49,7 @@ class IssuerKeys:
         self._last_fetch_at = float("-inf")
         self._lock = threading.Lock()
         self._fetched: threading.Event | None = None
+        self._has_fetched = False
         self._waiting = threading.BoundedSemaphore(WAITING_MAX)
 
     def find(self, key_id: str) -> jwt.PyJWK | None:
@@ -75,13 +76,15 @@ class IssuerKeys:
     def _wait_for(self, fetched: threading.Event | None) -> None:
         if fetched is None or fetched.is_set():
             return
-        if not self._waiting.acquire(blocking=False):
+        is_bounded = self._has_fetched  # all who come first wait for the first fetch: nobody is known before it
+        if is_bounded and not self._waiting.acquire(blocking=False):
             raise KeysUnavailable
         try:
             if not fetched.wait(FETCH_LIMIT_S):
                 raise KeysUnavailable
         finally:
-            self._waiting.release()
+            if is_bounded:
+                self._waiting.release()
 
     def _fetch_if_due(self, pause_s: float) -> threading.Event | None:
         """Begin to fetch, unless a fetch is going on, or began within `pause_s`; returns what tells its end."""
@@ -110,4 +113,5 @@ class IssuerKeys:
     def _end_fetch(self, fetched: threading.Event) -> None:
         with self._lock:
             self._fetched = None
+            self._has_fetched = True
         fetched.set()
