@@ -15,7 +15,7 @@ from bench import load, processes
 from local.stack import LocalStack
 
 USERS: Final = 10_000
-BALANCE: Final = 1_000_000_000
+BALANCE: Final = 1_000_000
 PGBENCH_DATABASE: Final = "pgbench"
 
 
@@ -90,7 +90,7 @@ class Ground:
         self.seconds = seconds
         self.port = int(stack.env["PORT"])
         self.service_key = stack.env["MANA_SERVICE_KEY"]
-        self.database_url = stack.env["DATABASE_URL"]
+        self.database_url = stack.env["MIGRATION_DATABASE_URL"]
         self.plan = ""
 
     def measure(self, name: str, request: Callable[[], bytes], *, connections: int, mode: str = "-N") -> Row:

@@ -14,19 +14,21 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
+import settings
 from bench import load, processes
 from bench.ground import Ground, Row
 from bench.scenarios import use_requests
 from domain.operations.renewals import PAGE
 from domain.rules.jobs import Queue
 from domain.store.renewals import DUE_PAGE
+from gateways.bell import queue_name
 
 SUBSCRIPTIONS: Final = int(os.environ.get("BENCH_SUBSCRIPTIONS", "1000000"))
 DUE: Final = int(os.environ.get("BENCH_DUE", "100000"))
 FIRST_DUE: Final = min(2_000, DUE)
 CONNECTIONS: Final = 16
 LOOKUPS: Final = 1_000
-BUYERS: Final = 50
+BUYERS: Final = 500  # each may start ten purchases an hour
 PAUSE_S: Final = 0.1
 """Between two checks whether a wave is over, and between the answer to a purchase and the next purchase."""
 
@@ -136,9 +138,11 @@ def _tick_and_wait(ground: Ground) -> _Wave:
 
 
 def _tick(ground: Ground) -> None:
-    broker = RedisBroker(client=redis.Redis.from_url(ground.stack.env["REDIS_URL"]), middleware=[])  # type: ignore[no-untyped-call]
+    broker = RedisBroker(  # type: ignore[no-untyped-call]
+        client=redis.Redis.from_url(ground.stack.env["REDIS_URL"]), middleware=[], namespace=settings.redis_namespace()
+    )
     message: dramatiq.Message[None] = dramatiq.Message(
-        queue_name=Queue.DEFAULT.value, actor_name="tick", args=(), kwargs={}, options={}
+        queue_name=queue_name(Queue.DEFAULT), actor_name="tick", args=(), kwargs={}, options={}
     )
     broker.enqueue(message)
 

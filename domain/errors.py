@@ -46,6 +46,16 @@ class KeyReused(Refusal):
         super().__init__("This idempotency key was used for a different request")
 
 
+class UserErased(Refusal):
+    """The user was erased: nobody acts for them any more, also with a token that is still valid."""
+
+    code = "user_erased"
+    title = "User erased"
+
+    def __init__(self) -> None:
+        super().__init__("This user was erased; nothing can be done for them any more")
+
+
 class NotFound(Refusal):
     """The object does not exist, or is not the caller's to see."""
 
@@ -211,6 +221,22 @@ class PriceDisagrees(Refusal):
         super().__init__("The amount is not the price of this operation", amount=amount, price=price)
 
 
+class TooManyPurchases(Refusal):
+    """The user has started too many purchases that are not paid.
+
+    Attributes:
+        retry_after_s: Seconds after which the user may start one again.
+    """
+
+    code = "too_many_purchases"
+    title = "Too many unpaid purchases"
+
+    def __init__(self, *, unpaid_max: int, period_s: int, retry_after_s: int) -> None:
+        detail = f"You started {unpaid_max} purchases without paying; pay one of them, or try again later"
+        super().__init__(detail, unpaidMax=unpaid_max, periodSeconds=period_s)
+        self.retry_after_s = retry_after_s
+
+
 class Parked(Exception):
     """Facts that contradict each other: nothing is changed, the job ends `failed` for a person to look at."""
 
@@ -233,3 +259,10 @@ class Busy(Exception):
 
 class Unavailable(Exception):
     """PostgreSQL cannot be reached or is shutting down; whether the last commit happened is unknown."""
+
+
+class ReadOnly(Unavailable):
+    """PostgreSQL takes no writes: it is a standby, or was made read-only, as some hosts do when a disk is full."""
+
+    def __init__(self) -> None:
+        super().__init__("the database is read-only")

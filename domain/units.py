@@ -3,7 +3,7 @@
 from typing import NewType
 
 UserId = NewType("UserId", str)
-"""An opaque user id of the Mana ecosystem, 1 to `USER_ID_MAX` characters."""
+"""An opaque user id of the Mana ecosystem, 1 to `USER_ID_MAX` characters; `domain.rules.user_ids` reads it."""
 
 Credits = NewType("Credits", int)
 """Prepaid credits. One credit is one euro cent."""

@@ -13,6 +13,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from domain.rules.jobs import Job, Queue
 
+SERVICE: Final = "mana-credits"
 RING_TIMEOUT_S: Final = 0.1
 """The most time that ringing may take of a request, in seconds."""
 
@@ -25,17 +26,26 @@ IDS_PER_MESSAGE: Final[Mapping[Queue, int]] = {Queue.DEFAULT: 50, Queue.RENEWALS
 log = structlog.get_logger()
 
 
+def queue_name(queue: Queue) -> str:
+    """Name a queue in Redis: a name that no other Dramatiq application gives to its own."""
+    return f"{SERVICE}-{queue.value}"
+
+
 def actor_name(queue: Queue) -> str:
     """Name the actor that does the jobs of a queue."""
     return f"jobs-{queue.value}"
 
 
 class Bell:
-    """Rings for jobs: best effort, at most `RING_TIMEOUT_S`, and not for a second after a failure."""
+    """Rings for jobs: best effort, at most `RING_TIMEOUT_S`, and not for a second after a failure.
 
-    def __init__(self, redis_url: str, *, timeout_s: float = RING_TIMEOUT_S) -> None:
+    Args:
+        namespace: What the names of our keys in Redis start with.
+    """
+
+    def __init__(self, redis_url: str, *, namespace: str, timeout_s: float = RING_TIMEOUT_S) -> None:
         client = redis.Redis.from_url(redis_url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
-        self._broker = RedisBroker(client=client, middleware=[])  # type: ignore[no-untyped-call]
+        self._broker = RedisBroker(client=client, middleware=[], namespace=namespace)  # type: ignore[no-untyped-call]
         self._silent_until = 0.0
         self._lock = threading.Lock()
 
@@ -65,7 +75,7 @@ class Bell:
         if time.monotonic() < self._silent_until:
             return
         message: dramatiq.Message[None] = dramatiq.Message(
-            queue_name=queue.value, actor_name=actor_name(queue), args=(), kwargs={"job_ids": job_ids}, options={}
+            queue_name=queue_name(queue), actor_name=actor_name(queue), args=(), kwargs={"job_ids": job_ids}, options={}
         )
         try:
             self._broker.enqueue(message)

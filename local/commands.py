@@ -125,9 +125,10 @@ def _print_addresses(stack: LocalStack, console: Console) -> None:
     addresses = {
         "Pages": f"{stack.base_url}/credits",
         "API": f"{stack.base_url}/docs",
+        "Console": f"{stack.base_url}/ops  (sign in with the role admin)",
         "Tokens": f"{stack.issuer.url()}/  (or: mana-credits token --user NAME --role admin)",
         "Stripe": f"{stack.stripe.url()}/",
-        "PostgreSQL": stack.env["DATABASE_URL"],
+        "PostgreSQL": stack.env.get("MIGRATION_DATABASE_URL", stack.env["DATABASE_URL"]),
         "Variables": f"source {stack.directory / 'env'}",
         "Logs": f"{stack.directory / 'log'}/  (warnings appear here as well)",
     }

@@ -4,7 +4,7 @@ Anyone who reaches it on loopback gets a token for any user. That helps a develo
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 import click
@@ -47,8 +47,13 @@ def _check_local_url(url: str) -> str:
 
 
 class SignInRequest(pydantic.BaseModel):
-    """The page that gets the user's token, and the `state` by which that page recognises the answer to its request."""
+    """The page that gets the user's token, and the `state` by which that page recognises the answer to its request.
 
+    Attributes:
+        response_mode: How the token gets there: behind the `#` of its address, for a script, or in a form.
+    """
+
+    response_mode: Literal["fragment", "form_post"] = "fragment"
     redirect_uri: Annotated[str, Field(max_length=2_000), AfterValidator(_check_local_url)]
     state: Annotated[str, Field(max_length=200)]
 
@@ -106,10 +111,12 @@ def _add_sign_in(app: Flask, keys: KeyRing, issuer: str) -> None:
         return render_template("sign-in.html", **sign_in_request.model_dump())
 
     @app.post("/sign-in")
-    def sign_in() -> BaseResponse:
+    def sign_in() -> BaseResponse | str:
         sign_in_request = SignInRequest.model_validate(request.form.to_dict())
-        claims = {name: request.form[name] for name in ("sub", "email", "name") if request.form.get(name)}
+        claims = {name: request.form[name] for name in ("sub", "email", "name", "role") if request.form.get(name)}
         token = _sign(keys, issuer, TokenRequest.model_validate(claims))
+        if sign_in_request.response_mode == "form_post":
+            return render_template("return.html", token=token, user=claims["sub"], **sign_in_request.model_dump())
         # Behind the `#`: browsers do not send that part to a server, so the token gets into no log.
         fragment = urlencode({"token": token, "state": sign_in_request.state})
         return redirect(f"{sign_in_request.redirect_uri}#{fragment}", 303)

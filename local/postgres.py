@@ -63,16 +63,22 @@ class Postgres(Server):
             raise ServerFailed(f"PostgreSQL in {binaries()} has no {name}")
         return str(path)
 
-    def url(self, database: str = "postgres") -> str:
-        """Return the address of a database, `postgresql://…`."""
-        login = f"{SUPERUSER}:{kept_secret(self._password_file)}"
-        return f"postgresql://{login}@{LOOPBACK}:{self.port}/{quote(database, safe='')}"
+    def password(self, login: str) -> str:
+        """Return the password of a login, kept in a file of its own."""
+        file = self._password_file
+        return kept_secret(file if login == SUPERUSER else file.with_name(f"{file.name}-{login}"))
 
-    def create_database(self, name: str, template: str | None = None) -> str:
-        """Create a database, as a copy of `template` if one is given, and return its address."""
+    def url(self, database: str = "postgres", login: str = SUPERUSER) -> str:
+        """Return the address of a database, `postgresql://…`."""
+        credentials = f"{login}:{self.password(login)}"
+        return f"postgresql://{credentials}@{LOOPBACK}:{self.port}/{quote(database, safe='')}"
+
+    def create_database(self, name: str, template: str | None = None, *, owner: str = SUPERUSER) -> str:
+        """Create a database, as a copy of `template` if one is given, and return its address for its owner."""
         copy = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
-        self._execute(sql.SQL("CREATE DATABASE {}{}").format(sql.Identifier(name), copy))
-        return self.url(name)
+        create = sql.SQL("CREATE DATABASE {} OWNER {}{}")
+        self._execute(create.format(sql.Identifier(name), sql.Identifier(owner), copy))
+        return self.url(name, owner)
 
     def drop_database(self, name: str) -> None:
         """Drop a database and end its connections; do nothing if there is no database of that name."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from local import ports
+from local import logins, ports
 from local.calls import status_of
 from local.postgres import Postgres
 from local.programs import PROJECT, RELEASE, PythonServer, ServiceProcess, read_procfile
@@ -24,7 +24,13 @@ DATABASE = "mana_credits"
 READY_WITHIN_S = 60.0
 ENDS_WITHIN_S_UNREADY = 2.0
 # Variables of the service that must not be inherited from the shell that starts the stack.
-NOT_INHERITED = ("MANA_SERVICE_KEY_PREVIOUS", "MANA_NOTIFY_URL", "TRUSTED_PROXIES", "PROMETHEUS_MULTIPROC_DIR")
+NOT_INHERITED = (
+    "MANA_SERVICE_KEY_PREVIOUS",
+    "MANA_NOTIFY_URL",
+    "TRUSTED_PROXIES",
+    "PROMETHEUS_MULTIPROC_DIR",
+    "MIGRATION_DATABASE_URL",
+)
 
 
 class AlreadyRunning(RuntimeError):
@@ -185,8 +191,8 @@ class LocalStack:
             server.launch()
         for server in self.servers().values():
             server.start()
-        if "postgres" in self.parts and not self.postgres.has_database(DATABASE):
-            self.postgres.create_database(DATABASE)
+        if "postgres" in self.parts:
+            logins.prepare_database(self.postgres, DATABASE)
         self.env = self._contract_variables()
 
     def _sync_options(self) -> list[str]:
@@ -206,9 +212,11 @@ class LocalStack:
             server.take_port()
         variables = {
             "PORT": str(self._port),
-            "DATABASE_URL": self.postgres.url(DATABASE),
+            "DATABASE_URL": self.postgres.url(DATABASE, logins.SERVICE),
+            "MIGRATION_DATABASE_URL": self.postgres.url(DATABASE, logins.OWNER),
             "REDIS_URL": self.valkey.url(),
             "MANA_AUTH_URL": self.issuer.url(),
+            "MANA_AUTH_SIGN_IN_URL": f"{self.issuer.url()}/sign-in",
             "MANA_SERVICE_KEY": kept_secret(self.directory / "secrets" / "service"),
             "BASE_URL": self.base_url,
             "STRIPE_SECRET_KEY": f"sk_test_local{kept_secret(self.directory / 'secrets' / 'stripe')}",
@@ -218,6 +226,8 @@ class LocalStack:
             "CORS_ORIGINS": f"{self.base_url},http://localhost:{self._port},http://localhost:5173",
             "JOB_WAIT_SECONDS": "2",
         }
+        if "DATABASE_URL" in self._environment:
+            del variables["MIGRATION_DATABASE_URL"]  # it names the login of another database
         return {**variables, **self._environment}
 
     def _webhook_secret(self) -> str:
@@ -231,7 +241,7 @@ class LocalStack:
                 name,
                 self.directory / "processes" / name,
                 command_text=command,
-                environment=environment,
+                environment=environment if name == RELEASE else {**environment, "MIGRATION_DATABASE_URL": ""},
                 project=self._project,
             )
             for name, command in commands.items()

@@ -4,13 +4,13 @@ import sys
 import time
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from domain.store import invariants
 from domain.store.invariants import INVARIANTS, Finding
 from ops.command import print_json
 from ops.options import json_option
+from ops.terminal import terminal
 from process.parts import command_parts
 
 
@@ -38,7 +38,7 @@ def _print(findings: list[Finding], rows: int, rate: int) -> None:
         finding = broken.get(invariant.name)
         violations = f"[red]{finding.count}: {', '.join(finding.examples)}" if finding else "[green]0"
         table.add_row(invariant.name, invariant.says, violations)
-    console = Console()
+    console = terminal()
     console.print(table)
     console.print(
         f"{rows} ledger rows, {rate} rows/s: " + (f"{len(findings)} broken" if findings else "the books hold")

@@ -6,21 +6,24 @@ from dataclasses import dataclass
 from typing import Final
 
 import click
-import requests
 import stripe
-from rich.console import Console
 from rich.markup import escape
 
-from domain.errors import Busy, Unavailable
+from domain.errors import Busy, ReadOnly, Unavailable
 from domain.store import UnfitDatabase
+from gateways.http import Unanswered
+from gateways.issuer import PATH as ISSUER_PATH
+from gateways.issuer import fetch_keys
 from ops.command import print_json
 from ops.options import json_option
+from ops.terminal import terminal
+from process.connections import LOW, room
 from process.parts import stripe_client, web_parts
 from settings import BadSettings, Settings, read
 
 REDIS_TIMEOUT_S: Final = 2
 STRIPE_TIMEOUT_S: Final = 5
-ISSUER_TIMEOUT_S: Final = 3.0
+ISSUER_LIMIT_S: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Line:
 @click.command()
 @json_option
 def check(*, as_json: bool) -> None:
-    """Check settings, database, migrations, Redis, Stripe and JWKS, one line each. Exits 1 if one is not well."""
+    """Check settings, database, Redis, Stripe, JWKS and limits, one line each. Exits 1 if one is not well."""
     try:
         settings = read()
     except BadSettings as error:
@@ -47,7 +50,7 @@ def check(*, as_json: bool) -> None:
     if as_json:
         print_json([vars(line) for line in lines])
     else:
-        console = Console(soft_wrap=True, highlight=False)
+        console = terminal(soft_wrap=True, highlight=False)
         for line in lines:
             mark, todo = ("[green]ok[/]  ", "") if line.is_well else ("[red]FAIL[/]", f" — {line.todo}")
             console.print(f"{mark} {line.name:<10} {escape(line.found)}{escape(todo)}")
@@ -71,12 +74,15 @@ def _check_database(settings: Settings) -> list[Line]:
         if "behind this code" in str(error) or "role" in str(error):
             return [_well("database", "answers"), _failed("migrations", str(error), todo)]
         return [_failed("database", str(error), todo)]
+    except ReadOnly as error:
+        todo = "does DATABASE_URL name the primary? is default_transaction_read_only on, or the disk full?"
+        return [_failed("database", str(error), todo)]
     except (Busy, Unavailable) as error:
         todo = "is PostgreSQL running? is DATABASE_URL right? can this machine reach it?"
         return [_failed("database", str(error), todo)]
     finally:
         database.close()
-    return [_well("database", "answers, and keeps what it commits"), _well("migrations", "up to date")]
+    return [_well("database", "answers, takes writes and keeps what it commits"), _well("migrations", "up to date")]
 
 
 def _check_redis(settings: Settings) -> list[Line]:
@@ -100,16 +106,21 @@ def _check_stripe(settings: Settings) -> list[Line]:
 
 
 def _check_jwks(settings: Settings) -> list[Line]:
-    url = f"{settings.auth_url}/api/auth/jwks"
+    url = f"{settings.auth_url}{ISSUER_PATH}"
     try:
-        published = requests.get(url, timeout=ISSUER_TIMEOUT_S).json()["keys"]
-        usable = [key for key in published if key.get("crv") == "Ed25519" and key.get("kid")]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        usable = fetch_keys(url, limit_s=ISSUER_LIMIT_S)
+    except Unanswered as error:
         todo = "is the issuer running? is MANA_AUTH_URL right? known keys are used for 24 hours"
-        return [_failed("jwks", f"cannot be read ({type(error).__name__})", todo)]
-    if not usable:
-        return [_failed("jwks", "no Ed25519 key", "let the issuer publish an EdDSA key")]
+        return [_failed("jwks", f"cannot be read ({error})", todo)]
     return [_well("jwks", f"{len(usable)} usable keys")]
+
+
+def _check_connections(_settings: Settings) -> list[Line]:
+    connections = room()
+    if connections < LOW:
+        todo = "raise the limit of open files (`ulimit -n`, systemd: LimitNOFILE) to 4100 for the web processes"
+        return [_failed("files", f"allow only {connections} connections to a web process", todo)]
+    return [_well("files", f"allow {connections} connections to a web process")]
 
 
 CHECKS: Final[tuple[Callable[[Settings], list[Line]], ...]] = (
@@ -117,4 +128,5 @@ CHECKS: Final[tuple[Callable[[Settings], list[Line]], ...]] = (
     _check_redis,
     _check_stripe,
     _check_jwks,
+    _check_connections,
 )

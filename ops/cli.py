@@ -23,6 +23,7 @@ COMMANDS = {
     "reconcile": "ops.reconcile:reconcile",
     "refund": "ops.refund:refund",
     "seed": "ops.packages:seed",
+    "sign-out": "ops.sign_out:sign_out",
     "token": "local.commands:token",
     "user": "ops.user:user",
 }

@@ -2,12 +2,12 @@
 
 import getpass
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from domain.errors import Refusal
+from ops.terminal import end_with
 
 
 def operator() -> str:
@@ -21,7 +21,7 @@ def exit_on_refusal() -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        sys.exit(refusal.detail)
+        end_with(refusal.detail)
 
 
 def print_json(value: Any) -> None:

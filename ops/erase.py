@@ -20,10 +20,10 @@ from process.parts import command_parts
 @yes_option
 @json_option
 def erase(*, user_id: str, email: str | None, why: str, yes: bool, as_json: bool) -> None:
-    """Erase a user's personal data: descriptions, metadata, payloads, errors, client secrets, names and addresses.
+    """Erase a user's personal data: texts, metadata, payloads, errors, client secrets, names, addresses, clients' keys.
 
-    Amounts, ids and keys stay: the books hold as before. It cannot be undone. Stripe keeps its own data: delete the
-    customer there.
+    Amounts and ids stay: the books hold as before. Nobody acts for the user again, and it cannot be undone. Stripe
+    keeps its own data: delete the customer there.
     """
     if not yes:
         click.confirm(f"Erase the personal data of {user_id} for ever?", abort=True, err=True)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from domain.rules.bookkeeping import Period
+from domain.rules.texts import clean_text
 from domain.store.bookkeeping import ledger_rows, purchase_rows, read_period
 from ops.command import print_json
 from ops.options import json_option
+from ops.terminal import terminal
 from process.parts import command_parts
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -51,7 +52,7 @@ def export(*, begin: datetime, end: datetime, directory: Path, as_json: bool) ->
     table = Table("Item", "Value", title=f"{begin:%Y-%m-%d} to {end:%Y-%m-%d}")
     for item, value in summary.items():
         table.add_row(item, str(value))
-    Console().print(table)
+    terminal().print(table)
     print(f"{ledger_count} ledger rows and {purchase_count} purchases in {directory}")
 
 
@@ -87,7 +88,10 @@ def _write(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _cell(value: Any) -> Any:
-    """Format a value so that no spreadsheet reads a user's text as a formula."""
+    """Format a value so that no spreadsheet reads a user's text as a formula, and no terminal as a command."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = clean_text(value)
+    return f"'{text}" if text.startswith(FORMULA) else text

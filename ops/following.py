@@ -8,6 +8,7 @@ from uuid import UUID
 from domain.rules.jobs import Job, JobState
 from domain.store import Database
 from domain.store import jobs as job_rows
+from ops.terminal import end_with
 
 PAUSE_S = 0.2
 PATIENCE_S = 600.0
@@ -42,5 +43,5 @@ def exit_unless_done(job: Job) -> Job:
     """Return a done job; otherwise end the command with the job's problem."""
     if job.state is not JobState.DONE:
         detail = (job.problem or {}).get("detail", "no detail")
-        sys.exit(f"Job {job.id} is {job.state.value}: {detail}")
+        end_with(f"Job {job.id} is {job.state.value}: {detail}")
     return job

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import click
 import msgspec
-from rich.console import Console
 
 from domain.operations import job_repair
 from domain.rules.job_repair import retryable
@@ -18,6 +17,7 @@ from ops import job_tables
 from ops.command import exit_on_refusal, operator, print_json
 from ops.following import follow_command, wait_for_end
 from ops.options import Reason, job_filter_options, json_option, why_option, yes_option
+from ops.terminal import terminal
 from process.parts import command_parts
 
 
@@ -37,7 +37,7 @@ def list_jobs(*, limit: int, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json([job_tables.job_json(row) for row in rows])
     else:
-        Console().print(job_tables.job_table(rows))
+        terminal().print(job_tables.job_table(rows))
 
 
 @jobs.command()
@@ -50,7 +50,7 @@ def show(*, job_id: UUID, as_json: bool) -> None:
     if as_json:
         print_json(job_tables.sheet_json(sheet))
     else:
-        job_tables.print_sheet(sheet, Console())
+        job_tables.print_sheet(sheet, terminal())
 
 
 @jobs.command()
@@ -65,7 +65,7 @@ def stats(*, as_json: bool, **options: Any) -> None:
         counts = [{"kind": kind, "state": state, "count": count} for (kind, state), count in states.items()]
         print_json({"states": counts, "causes": [job_tables.cause_json(cause) for cause in causes]})
         return
-    console = Console()
+    console = terminal()
     console.print(job_tables.state_table(states))
     console.print(job_tables.cause_table(causes))
 
@@ -117,7 +117,7 @@ def retry_all(*, dry_run: bool, yes: bool, wait: bool, why: str, as_json: bool, 
         with parts.database.read() as reader:
             matched, causes = job_search.count(reader, job_filter), job_search.causes(reader, job_filter)
         if not as_json:
-            Console().print(job_tables.cause_table(causes, title=f"{matched} jobs match"))
+            terminal().print(job_tables.cause_table(causes, title=f"{matched} jobs match"))
         report: dict[str, Any] = {"matched": matched, "causes": [job_tables.cause_json(cause) for cause in causes]}
         if matched and not dry_run and (yes or click.confirm(f"Retry these {matched} jobs?", err=True)):
             with parts.database.begin() as store:
@@ -135,7 +135,7 @@ def retry_all(*, dry_run: bool, yes: bool, wait: bool, why: str, as_json: bool, 
 
 def _wait_for(database: Database, run_id: UUID, *, quiet: bool) -> dict[str, Any]:
     """Wait until a run has ended; returns its result."""
-    with Console(stderr=True, quiet=quiet).status("Retrying …"):
+    with terminal(stderr=True, quiet=quiet).status("Retrying …"):
         run = wait_for_end(database, run_id)
     result = dict(run.result or {"stopped": True, "problem": run.problem})
     if not quiet:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from domain.operations.packages import add_package, change_package
@@ -13,7 +13,8 @@ from domain.operations.packages import seed as seed_packages
 from domain.store import packages as package_rows
 from domain.units import Credits, EuroCents
 from ops.command import exit_on_refusal, price_text, print_json
-from ops.options import json_option
+from ops.options import FreeText, SearchText, json_option
+from ops.terminal import end_with, terminal
 from process.parts import command_parts
 
 
@@ -42,16 +43,16 @@ def list_packages(*, as_json: bool) -> None:
     table = Table("Name", "Credits", "Price", "On sale", "Order", "Id")
     for package in offer:
         price = price_text(package.price_euro_cents)
-        on_sale = "yes" if package.active else "no"
-        table.add_row(package.name, str(package.credits), price, on_sale, str(package.sort_order), str(package.id))
-    Console().print(table)
+        name, on_sale = escape(package.name), "yes" if package.active else "no"
+        table.add_row(name, str(package.credits), price, on_sale, str(package.sort_order), str(package.id))
+    terminal().print(table)
 
 
 @packages.command()
-@click.argument("name")
+@click.argument("name", type=FreeText())
 @click.option("--credits", "credit_count", type=click.IntRange(1, 1_000_000), required=True)
 @click.option("--price-cents", type=click.IntRange(50, 99_999_999), required=True, help="Price in euro cents.")
-@click.option("--description", default="")
+@click.option("--description", type=FreeText(), default="")
 @click.option("--sort-order", default=100)
 def add(*, name: str, credit_count: int, price_cents: int, description: str, sort_order: int) -> None:
     """Put a package on sale."""
@@ -65,15 +66,16 @@ def add(*, name: str, credit_count: int, price_cents: int, description: str, sor
             sort_order=sort_order,
             now=datetime.now(UTC),
         )
-    sys.exit(f"There is a package {name} already" if package is None else None)
+    if package is None:
+        end_with(f"There is a package {name} already")
 
 
 @packages.command()
-@click.argument("name")
+@click.argument("name", type=SearchText())
 @click.option("--active/--inactive", default=None, help="Whether it is on sale.")
 @click.option("--price-cents", "price_euro_cents", type=click.IntRange(50, 99_999_999), help="Price in euro cents.")
 @click.option("--credits", "credits", type=click.IntRange(1, 1_000_000))
-@click.option("--description")
+@click.option("--description", type=FreeText())
 @click.option("--sort-order", type=int)
 def change(name: str, **values: object) -> None:
     """Change a package. Purchases made before keep their credits and price."""

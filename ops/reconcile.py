@@ -18,6 +18,7 @@ from domain.store import Database
 from ops import following
 from ops.following import exit_unless_done, follow_command, wait_for_end
 from ops.options import Moment
+from ops.terminal import terminal
 from process.parts import command_parts
 
 
@@ -27,7 +28,7 @@ from process.parts import command_parts
 def reconcile(*, since: datetime | None, objects: bool) -> None:
     """List what Stripe knows, do what was missed, and report. Exits 1 if a job failed."""
     now = datetime.now(UTC)
-    console = Console()
+    console = terminal()
     with command_parts() as parts, Progress(console=console, transient=True) as progress:
         with parts.database.begin() as store:
             first = request_reconciliation(store, since=since, objects=objects, now=now)

@@ -15,6 +15,7 @@ from domain.units import UserId
 from ops.command import price_text, print_json
 from ops.job_tables import job_json, job_table, moment, transaction_table
 from ops.options import UserIdText, json_option
+from ops.terminal import terminal
 from process.parts import command_parts
 
 
@@ -28,7 +29,7 @@ def user(*, user_id: str, as_json: bool) -> None:
     if as_json:
         print_json(_json(user_id, sheet))
     else:
-        _print(user_id, sheet, Console())
+        _print(user_id, sheet, terminal())
 
 
 def _json(user_id: str, sheet: UserSheet) -> dict[str, Any]:

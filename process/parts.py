@@ -39,6 +39,7 @@ class WorkerParts:
     Attributes:
         stripe: Creates our objects at Stripe.
         stripe_reader: Reads Stripe's objects.
+        event_secrets: What marks of stored events are made with: the first one; the others are on their way out.
         livemode: Whether this service expects real money from Stripe.
         notifier: Posts notices about sync to users; `None` where no notification service is configured.
     """
@@ -47,6 +48,7 @@ class WorkerParts:
     bell: Bell
     stripe: StripeGateway
     stripe_reader: StripeReader
+    event_secrets: tuple[str, ...]
     livemode: bool
     notifier: Notifier | None = None
 
@@ -76,7 +78,7 @@ def web_parts(
     return WebParts(
         settings=configured,
         database=Database(configured.database_url, pool_size=connections),
-        bell=Bell(configured.redis_url, timeout_s=redis_timeout_s),
+        bell=Bell(configured.redis_url, namespace=configured.redis_namespace, timeout_s=redis_timeout_s),
     )
 
 
@@ -84,7 +86,7 @@ def stripe_client(configured: settings.Settings, *, timeout_s: float = TIMEOUT_S
     """Build the client that calls Stripe.
 
     Args:
-        timeout_s: How long a call may take to connect, and between two reads.
+        timeout_s: How long a call may take, from connecting to the last byte of the answer.
     """
     return connect(configured.stripe_secret_key, api_base=configured.stripe_api_base, timeout_s=timeout_s)
 
@@ -97,9 +99,10 @@ def worker_parts() -> WorkerParts:
     client = stripe_client(configured)
     return WorkerParts(
         database=database,
-        bell=Bell(configured.redis_url, timeout_s=3),
+        bell=Bell(configured.redis_url, namespace=configured.redis_namespace, timeout_s=3),
         stripe=StripeGateway(client, database=database),
         stripe_reader=StripeReader(client),
+        event_secrets=configured.stripe_webhook_secrets,
         livemode=configured.stripe_livemode,
         notifier=Notifier(configured.notify_url, configured.service_keys[0]) if configured.notify_url else None,
     )
@@ -110,17 +113,18 @@ def command_parts(*, statement_timeout_s: float = COMMAND_STATEMENT_S, as_app: b
     """Build what a command needs; only `DATABASE_URL` must be set.
 
     Args:
-        as_app: With the rights of the service; `False` for what only the owner of the tables may do.
+        as_app: With the rights of the service; `False` for what only the owner of the tables may do, whose login is
+            that of the migrations.
     """
-    url = settings.redis_url()
+    url, namespace = settings.redis_url(), settings.redis_namespace()
     database = Database(
-        settings.database_url(),
+        settings.database_url() if as_app else settings.migration_database_url(),
         pool_size=1,
         lock_timeout_s=5,
         statement_timeout_s=statement_timeout_s,
         as_app=as_app,
     )
     try:
-        yield CommandParts(database=database, bell=Bell(url, timeout_s=1) if url else None)
+        yield CommandParts(database=database, bell=Bell(url, namespace=namespace, timeout_s=1) if url else None)
     finally:
         database.close()

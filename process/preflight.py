@@ -1,12 +1,13 @@
 """Check before the start: `python -m process.preflight && …`. Ends with a message when a process must not start.
 
-An unreachable database is no such reason: it may come back, and until then requests are answered 503.
+A database that cannot be reached, or takes no writes, is no such reason: that may pass, and until then requests are
+answered 503.
 """
 
 import sys
 
 import settings
-from domain.errors import Busy, Unavailable
+from domain.errors import Busy, ReadOnly, Unavailable
 from domain.store import UnfitDatabase
 from process.parts import web_parts
 
@@ -19,6 +20,8 @@ def main() -> None:
         database.check()
     except UnfitDatabase as error:
         sys.exit(f"mana-credits cannot start: {error}")
+    except ReadOnly as error:
+        print(f"mana-credits: {error}; writes are refused until it is not", file=sys.stderr)
     except (Busy, Unavailable):
         print("mana-credits: the database cannot be reached yet", file=sys.stderr)
     finally:

@@ -1,5 +1,7 @@
-"""The Flask application: `granian --interface wsgi --factory web.app:create_app`."""
+"""The Flask application. `web.server` serves it."""
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from flask import Flask
@@ -8,21 +10,23 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 import settings as environment
+from domain.rules.user_ids import is_user_id
 from domain.store.group_commit import GroupCommit
-from domain.units import USER_ID_MAX
+from gateways.issuer import PATH as ISSUER_PATH
 from process.parts import WebParts, web_parts
 from telemetry.logs import configure_logging
 from web import admins, console, pages, public, services, stripe, users
-from web.http import gift_guesses, problems, requests
+from web.http import gift_guesses, intake, problems, requests
+from web.http.addresses import ClientAddress
 from web.http.api import Api
 from web.http.jwks import IssuerKeys
 from web.http.parts import EXTENSION, Parts, statement
+from web.http.readiness import Readiness
 from web.http.tokens import Tokens
 from web.http.turns import Turns
 from web.http.waiting_room import WaitingRoom
 from web.openapi import build
 
-BODY_BYTES_MAX: Final = 64 * 1024
 APIS: Final[tuple[Api, ...]] = (
     *public.APIS,
     *pages.APIS,
@@ -46,11 +50,11 @@ ALLOWED_HEADERS: Final = ["Authorization", "Content-Type", "Idempotency-Key", "P
 
 
 class UserIdConverter(BaseConverter):
-    """A user id in a path: an opaque text of 1 to 128 characters."""
+    """A user id in a path: an opaque text of 1 to 128 characters, without a slash."""
 
     def to_python(self, value: str) -> str:
         """Read a user id; any other text is an unknown path."""
-        if len(value) > USER_ID_MAX or "\x00" in value or "\ufffd" in value:
+        if not is_user_id(value):
             raise ValidationError
         return value
 
@@ -64,27 +68,39 @@ def create_app(settings: environment.Settings | None = None) -> Flask:
     configure_logging()
     settings = settings or environment.load()
     app = Flask("web", static_folder="static", template_folder="templates")
-    app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
+    app.config["MAX_CONTENT_LENGTH"] = intake.BODY_BYTES_MAX
     app.url_map.converters["user_id"] = UserIdConverter
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = _parts(web_parts(settings))
     requests.install(app)
+    intake.install(app)
     problems.install(app)
     for api in APIS:
         app.register_blueprint(api)
-    gift_guesses.install(app, settings.redis_url, only=(public.gifts.api.name, users.gifts.api.name))
+    gift_guesses.install(
+        app,
+        settings.redis_url,
+        namespace=settings.redis_namespace,
+        only=(public.gifts.api.name, users.gifts.api.name),
+    )
     CORS(
         app,
-        resources={path: {"origins": list(settings.cors_origins)} for path in OPEN_TO_OUR_CLIENTS},
+        resources={path: {"origins": _exactly(settings.cors_origins)} for path in OPEN_TO_OUR_CLIENTS},
         expose_headers=EXPOSED_HEADERS,
         allow_headers=ALLOWED_HEADERS,
         max_age=600,
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.wsgi_app = ClientAddress(app.wsgi_app, hops=settings.trusted_proxies)  # type: ignore[assignment,method-assign]
     return app
+
+
+def _exactly(origins: Sequence[str]) -> list[re.Pattern[str]]:
+    """Write origins as what matches them and nothing else: the library takes a text with `[` or `*` for a pattern."""
+    return [re.compile(re.escape(origin) + r"\Z") for origin in origins]
 
 
 def _parts(process: WebParts) -> Parts:
@@ -93,9 +109,10 @@ def _parts(process: WebParts) -> Parts:
         settings=settings,
         database=process.database,
         bell=process.bell,
-        tokens=Tokens(IssuerKeys(f"{settings.auth_url}/api/auth/jwks"), issuer=settings.auth_url),
+        tokens=Tokens(IssuerKeys(settings.auth_url + ISSUER_PATH), issuer=settings.auth_url),
         turns=Turns(),
         group_commit=GroupCommit(settings.database_url, alone=statement),
         waiting_room=WaitingRoom(process.database),
+        readiness=Readiness(process.database),
         openapi=build(APIS),
     )

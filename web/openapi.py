@@ -12,7 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 
 from web.http.answer import BASE, JSON
 from web.http.api import Api, Endpoint
-from web.http.models import Accepted, InsufficientCreditsProblem, Problem
+from web.http.models import Accepted, InsufficientCreditsProblem, Problem, UserIdText
 from web.http.problems import HTTP_STATUSES, PROBLEM_JSON, BadRequest
 
 VERSION: Final = "1"
@@ -179,6 +179,8 @@ def _path_parameter(kind: str, name: str) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if kind == "uuid":
         schema["format"] = "uuid"
+    if kind == "user_id":
+        schema = TypeAdapter(UserIdText).json_schema()
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 

@@ -26,9 +26,10 @@ from domain.operations.jobs import (
     postpone,
     reject,
     start,
+    start_next,
     start_together,
 )
-from domain.rules.jobs import AnyKind, Job
+from domain.rules.jobs import AnyKind, Job, Queue
 from domain.store.job_execution import still_due
 from gateways.errors import FinalError
 from process.parts import WorkerParts
@@ -47,6 +48,30 @@ def run_jobs(job_ids: Iterable[UUID], parts: WorkerParts) -> None:
         waiting = _run_together(waiting, parts)
     for job_id in waiting:
         run_job(job_id, parts)
+
+
+def take_turns(job_ids: Iterable[UUID], parts: WorkerParts) -> None:
+    """Do as many jobs as are named, each time the one whose turn it is; see `domain.store.job_turns`."""
+    for job_id in job_ids:
+        take_turn(job_id, parts)
+
+
+def take_turn(job_id: UUID, parts: WorkerParts) -> None:
+    """Do the job whose turn it is, if the named one is due.
+
+    A job that another one was preferred to is rung for again before that one is done: each due job keeps a message of
+    its own in Redis, and no wake-up is lost.
+    """
+    try:
+        with parts.database.begin() as store:
+            turn = start_next(store, job_id, token=new_id())
+    except (Busy, Unavailable) as error:
+        _leave(job_id, error)
+        return
+    if turn.is_passed_over:
+        parts.bell.ring_ids({Queue.DEFAULT: [job_id]})
+    if turn.job is not None:
+        _do(turn.job, parts)
 
 
 def run_job(job_id: UUID, parts: WorkerParts) -> None:

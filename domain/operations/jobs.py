@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from domain.errors import Refusal
+from domain.errors import Refusal, UserErased
 from domain.rules.idempotency import check_repeated
 from domain.rules.jobs import (
     STARTS_MAX,
@@ -21,15 +21,19 @@ from domain.rules.jobs import (
     R,
     Recorded,
     Result,
+    UserPayload,
     backoff,
     stored_result,
 )
-from domain.store import Store
+from domain.rules.texts import clean_text
+from domain.store import Store, balances, job_turns
 from domain.store import job_execution as execution
 from domain.store import jobs as job_rows
 from domain.store.job_repair import reopen
 
-KEEP_DONE: Final = timedelta(days=30)
+KEEP_ANSWERS: Final = timedelta(days=30)
+"""How long the answers of jobs that were done or rejected are kept."""
+
 KEEP_OTHERS: Final = timedelta(days=180)
 PRUNE_BATCH: Final = 5_000
 
@@ -48,7 +52,10 @@ def record(store: Store, new: NewJob[P, R]) -> Recorded[P, R]:
 
     Raises:
         KeyReused: the key's job was recorded for another request.
+        UserErased: the job would act for a user who was erased.
     """
+    if isinstance(new.payload, UserPayload) and balances.is_erased(store, new.payload.user_id):
+        raise UserErased
     fresh = job_rows.insert_new(store, new)
     if fresh is not None:
         return Recorded(job=fresh, kind=new.kind, replayed=False)
@@ -73,11 +80,37 @@ def start(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
         The job, or `None` if there is nothing to do. A job that killed its worker too often ends `failed` here.
     """
     job = execution.claim(store, job_id, token=token)
-    if job is not None and job.starts > STARTS_MAX:
-        detail = f"Started {STARTS_MAX} times without an end: it seems to kill its worker"
-        execution.end(store, job.id, JobState.FAILED, problem=failure("job_killed_worker", detail))
-        return None
-    return job
+    return None if job is None else _unless_it_kills(store, job)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What a worker does for a message.
+
+    Attributes:
+        job: The job that was started; `None` if there is nothing to do.
+        is_passed_over: The job that the message names is still due, because another one came first: ring for it again.
+    """
+
+    job: Job | None
+    is_passed_over: bool
+
+
+def start_next(store: Store, job_id: UUID, *, token: UUID) -> Turn:
+    """Start the job whose turn it is, if the named one is due; see `domain.store.job_turns`."""
+    job = job_turns.claim_next(store, job_id, token=token)
+    if job is None:
+        return Turn(job=None, is_passed_over=False)
+    return Turn(job=_unless_it_kills(store, job), is_passed_over=job.id != job_id)
+
+
+def _unless_it_kills(store: Store, job: Job) -> Job | None:
+    """End a job that was started too often `failed`, instead of doing it."""
+    if job.starts <= STARTS_MAX:
+        return job
+    detail = f"Started {STARTS_MAX} times without an end: it seems to kill its worker"
+    execution.end(store, job.id, JobState.FAILED, problem=failure("job_killed_worker", detail))
+    return None
 
 
 def finish(store: Store, job: Job, write: Write) -> bool:
@@ -156,8 +189,8 @@ def fail(store: Store, job: Job, failed: Failure) -> None:
         job.id,
         worker=failed.worker,
         error_class=failed.error_class,
-        message=failed.message,
-        traceback=failed.traceback,
+        message=clean_text(failed.message),
+        traceback=clean_text(failed.traceback),
     )
     attempts = job.attempts + 1
     # Not a secret: jitter only spreads retries.
@@ -169,9 +202,10 @@ def fail(store: Store, job: Job, failed: Failure) -> None:
 
 
 def prune(store: Store) -> int:
-    """Delete a batch of old jobs: done ones after 30 days, the others after 180; returns how many."""
-    others = [JobState.REJECTED, JobState.FAILED, JobState.DISCARDED]
-    return job_rows.prune(store, [JobState.DONE], older_than=KEEP_DONE, most=PRUNE_BATCH) + job_rows.prune(
+    """Delete a batch of old jobs: done and rejected ones after 30 days, the others after 180; returns how many."""
+    answers = [JobState.DONE, JobState.REJECTED]
+    others = [JobState.FAILED, JobState.DISCARDED]
+    return job_rows.prune(store, answers, older_than=KEEP_ANSWERS, most=PRUNE_BATCH) + job_rows.prune(
         store, others, older_than=KEEP_OTHERS, most=PRUNE_BATCH
     )
 

@@ -1,7 +1,8 @@
 """Purchases: from the request for a package to the credits in the ledger."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -16,6 +17,8 @@ from domain.rules.job_payloads import OpenPayment, PaymentOpened, Settled
 from domain.rules.jobs import NewJob, Recorded
 from domain.rules.ledger import Movement, TransactionType
 from domain.rules.purchases import (
+    UNPAID_MAX,
+    UNPAID_PERIOD,
     PaymentFact,
     PaymentOutcome,
     Purchase,
@@ -23,6 +26,7 @@ from domain.rules.purchases import (
     Redirects,
     StripeObjects,
     check_payment,
+    check_unpaid,
     next_status,
 )
 from domain.rules.stripe_refunds import STRIPE_APP
@@ -30,6 +34,11 @@ from domain.store import Store, ledger
 from domain.store import packages as package_rows
 from domain.store import purchases as purchase_rows
 from domain.units import UserId
+
+KEEP_CANCELLED: Final = timedelta(days=91)
+"""How long a cancelled purchase is kept; longer than Stripe lists its events, and than the database asks (90 days)."""
+
+PRUNE_BATCH: Final = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +62,7 @@ def start_purchase(
     """Record a pending purchase and its job, once per key.
 
     Raises:
+        TooManyPurchases: the user has started too many that are not paid. A repeated key is answered all the same.
         NotFound: no such package is on sale.
         KeyReused: the key came before, with another request.
     """
@@ -68,9 +78,18 @@ def start_purchase(
         package = package_rows.find(store, package_id)
         if package is None or not package.active:
             raise NotFound("Package")  # rolls the job back too; a repeated key never comes here
+        _check_unpaid(store, user_id, now=now)
         own_redirects = redirects.of(purchase_id) if redirects else None
         purchase_rows.add(store, purchase_id, user_id=user_id, package=package, redirects=own_redirects, now=now)
     return PurchaseStarted(purchase_id=recorded.payload.purchase_id, recorded=recorded)
+
+
+def _check_unpaid(store: Store, user_id: UserId, *, now: datetime) -> None:
+    """Make sure that a user may start one more purchase; see `domain.rules.purchases.check_unpaid`."""
+    # The lock comes first: of many requests at once, each counts the purchases of those before it.
+    purchase_rows.lock_user(store, user_id)
+    most = max(UNPAID_MAX.values())
+    check_unpaid(purchase_rows.unpaid_since(store, user_id, since=now - UNPAID_PERIOD, most=most), now=now)
 
 
 def attach_payment(store: Store, *, purchase_id: UUID, payment: StripeObjects) -> PaymentOpened:
@@ -128,6 +147,11 @@ def cancel_unpaid(store: Store, *, purchase_id: UUID, now: datetime) -> Settled:
         status = next_status(status, PaymentOutcome.CANCELLED)
         purchase_rows.set_status(store, purchase, status, payment_intent_id=None, now=now)
     return Settled(purchase_id=purchase_id, status=status)
+
+
+def prune(store: Store, *, now: datetime) -> int:
+    """Delete a batch of old purchases that were cancelled because nobody paid them; returns how many."""
+    return purchase_rows.prune(store, before=now - KEEP_CANCELLED, most=PRUNE_BATCH)
 
 
 def needs_payment(purchase: Purchase) -> bool:

@@ -19,6 +19,8 @@ class BadAddress(ValueError):
 def comparable(address: str) -> str:
     """Write an address so that two of the same mailbox are equal: without case, the domain in IDNA (RFC 5891).
 
+    The dot that may end a domain is left out: `a@b.de.` is `a@b.de`.
+
     Local parts are plain ASCII: look-alike letters must not pass for somebody else.
 
     Raises:
@@ -27,13 +29,15 @@ def comparable(address: str) -> str:
     if len(address) > ADDRESS_MAX:
         raise BadAddress("must be an e-mail address of at most 254 characters")
     local_part, at, domain = address.strip().rpartition("@")
-    if not at or not local_part.isascii() or len(local_part) > _LOCAL_PART_MAX or "." not in domain:
+    if not at or not local_part.isascii() or len(local_part) > _LOCAL_PART_MAX or not domain:
         raise BadAddress("must be an e-mail address with a plain local part")
     try:
         encoded = idna.encode(domain, uts46=True, std3_rules=True).decode("ascii").lower()
     except (idna.IDNAError, UnicodeError):
         raise BadAddress("must be an e-mail address with a valid domain") from None
-    local_part = local_part.lower()
+    encoded, local_part = encoded.removesuffix("."), local_part.lower()
+    if "." not in encoded or encoded.rpartition(".")[2].isdigit():
+        raise BadAddress("must be an e-mail address with a valid domain")
     if not _LOCAL_PART.fullmatch(local_part) or len(local_part) + len(encoded) >= ADDRESS_MAX:
         raise BadAddress("must be an e-mail address with a plain local part")
     return f"{local_part}@{encoded}"

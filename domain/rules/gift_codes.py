@@ -6,12 +6,15 @@ check character, and are still redeemed.
 """
 
 import re
+import unicodedata
 from typing import Final
+
+from domain.rules.texts import without_invisible
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RANDOM_LENGTH: Final = 15
 TYPED_MAX: Final = 100
-"""The longest text that is read as a code, in characters, dashes and spaces included."""
+"""The longest text that is read as a code, in characters, dashes, spaces and invisible ones included."""
 
 _GROUP: Final = 4
 _FIELD_POLYNOMIAL: Final = 0b100101
@@ -26,14 +29,17 @@ def with_check(random_part: str) -> str:
 
 
 def parse_code(typed: str) -> str | None:
-    """Read a code as a person typed it: any case, spaces and dashes anywhere, O for 0, I or L for 1.
+    """Read a code as a person typed or pasted it: any case, spaces and dashes anywhere, O for 0, I or L for 1.
+
+    Full-width characters count as the plain ones (NFKC), and invisible ones are ignored.
 
     Returns:
         The code as it is stored, or `None` if the text cannot be a code.
     """
     if len(typed) > TYPED_MAX:
         return None
-    code = _SEPARATORS.sub("", typed).upper().translate(_ALIKE)
+    plain = without_invisible(unicodedata.normalize("NFKC", typed))
+    code = _SEPARATORS.sub("", plain).upper().translate(_ALIKE)
     if _LEGACY.fullmatch(code):
         return code
     is_ours = len(code) == RANDOM_LENGTH + 1 and all(character in ALPHABET for character in code)

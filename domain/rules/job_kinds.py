@@ -59,10 +59,12 @@ DAY: Final = timedelta(days=1)
 
 PURCHASE: Final = JobKind(name="purchase", payload=OpenPayment, result=PaymentOpened, attempts_max=OUTSIDE_ATTEMPTS_MAX)
 
-STRIPE_EVENT: Final = JobKind(name="stripe", payload=StripeEvent, result=Settled, attempts_max=OUTSIDE_ATTEMPTS_MAX)
+STRIPE_EVENT: Final = JobKind(
+    name="stripe", payload=StripeEvent, result=Settled, attempts_max=OUTSIDE_ATTEMPTS_MAX, comes_first=True
+)
 
 STRIPE_OBJECT: Final = JobKind(
-    name="stripe-object", payload=StripeObject, result=Settled, attempts_max=OUTSIDE_ATTEMPTS_MAX
+    name="stripe-object", payload=StripeObject, result=Settled, attempts_max=OUTSIDE_ATTEMPTS_MAX, comes_first=True
 )
 
 REFUND: Final = JobKind(name="refund", payload=RefundPurchase, result=RefundOpened, attempts_max=OUTSIDE_ATTEMPTS_MAX)

@@ -31,9 +31,13 @@ class PaymentOpened(Result, frozen=True, kw_only=True):
 
 
 class StripeEvent(Payload, frozen=True, kw_only=True):
-    """A stored event of Stripe's, as JSON (https://docs.stripe.com/api/events/object)."""
+    """A stored event of Stripe's, as JSON (https://docs.stripe.com/api/events/object).
+
+    `mark` proves that it came from Stripe; see `domain.rules.stripe_events`.
+    """
 
     event: dict[str, Any]
+    mark: str | None = None
 
 
 class StripeObject(Payload, frozen=True, kw_only=True):
@@ -240,9 +244,10 @@ class RolledUp(Result, frozen=True, kw_only=True):
 
 
 class Pruned(Result, frozen=True, kw_only=True):
-    """How many old jobs were deleted."""
+    """How many old jobs and ended console sessions were deleted, and how many old purchases that nobody paid."""
 
     deleted: int
+    purchases: int = 0
 
 
 class Audited(Result, frozen=True, kw_only=True):

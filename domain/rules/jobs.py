@@ -82,6 +82,7 @@ class JobKind(Generic[P, R]):
         attempts_max: Failed attempts after which a job of this kind waits for a person.
         lease: How long a started job belongs to its worker.
         every: The clock records one job per period of this length; `None` for kinds that something else asks for.
+        comes_first: Its jobs tell of money that was paid. They start before all others of their queue.
         earlier_names: Names that earlier releases stored.
     """
 
@@ -92,6 +93,7 @@ class JobKind(Generic[P, R]):
     attempts_max: int = ATTEMPTS_MAX
     lease: timedelta = LEASE
     every: timedelta | None = None
+    comes_first: bool = False
     earlier_names: tuple[str, ...] = ()
 
     @property

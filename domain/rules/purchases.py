@@ -1,18 +1,27 @@
 """Purchases: credit packages, and how a payment at Stripe changes a purchase."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from domain.errors import Parked
+from domain.errors import Parked, TooManyPurchases
 from domain.units import Credits, EuroCents, UserId
 
 CURRENCY: Final = "eur"
 PURCHASE_ID: Final = "{PURCHASE_ID}"
 """What stands in a redirect for the id of the purchase, which its client cannot know yet."""
+
+UNPAID_MAX: Final[Mapping[timedelta, int]] = {timedelta(hours=1): 10, timedelta(hours=24): 30}
+"""How many purchases that are not paid a user may have started within each of these periods.
+
+This bounds what waits to be paid, and the cards that one account can try: each purchase is a payment at Stripe.
+"""
+
+UNPAID_PERIOD: Final = max(UNPAID_MAX)
 
 
 class PurchaseStatus(StrEnum):
@@ -138,6 +147,27 @@ class PaymentFact:
     amount: int
     currency: str
     livemode: bool
+
+
+def check_unpaid(started_at: Sequence[datetime], *, now: datetime) -> None:
+    """Make sure that a user may start one more purchase.
+
+    Args:
+        started_at: When the user's unpaid purchases of the last `UNPAID_PERIOD` were started, newest first.
+
+    Raises:
+        TooManyPurchases: it would be one more than `UNPAID_MAX` in one of the periods.
+    """
+    for period, unpaid_max in UNPAID_MAX.items():
+        if len(started_at) < unpaid_max:
+            continue
+        until = started_at[unpaid_max - 1] + period
+        if until > now:
+            raise TooManyPurchases(
+                unpaid_max=unpaid_max,
+                period_s=int(period.total_seconds()),
+                retry_after_s=math.ceil((until - now).total_seconds()),
+            )
 
 
 def check_payment(purchase: Purchase, payment: PaymentFact, *, livemode: bool) -> None:

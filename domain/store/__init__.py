@@ -3,6 +3,7 @@
 The only place with SQLAlchemy. Operations get a `Store`, one transaction, and pass it on.
 """
 
-from domain.store.database import Database, Reader, Store, UnfitDatabase
+from domain.store.database import Database, Reader, Store
+from domain.store.session_role import UnfitDatabase
 
 __all__ = ["Database", "Reader", "Store", "UnfitDatabase"]

@@ -22,6 +22,7 @@ balances = Table(
     number("version", default=0),
     instant("created_at"),
     instant("updated_at"),
+    instant("erased_at", nullable=True),
     schema="credits",
 )
 
@@ -36,6 +37,12 @@ def balance_of(reader: Reader, user_id: UserId) -> Balance:
     row = reader.fetch_one(_BALANCE, {"user_id": user_id})
     balance, total_earned, total_spent = (0, 0, 0) if row is None else row
     return Balance(balance=Credits(balance), total_earned=Credits(total_earned), total_spent=Credits(total_spent))
+
+
+def is_erased(reader: Reader, user_id: UserId) -> bool:
+    """Tell whether a user was erased."""
+    sql = "SELECT 1 FROM credits.balances WHERE user_id = %(user_id)s AND erased_at IS NOT NULL"
+    return reader.fetch_one(sql, {"user_id": user_id}) is not None
 
 
 def open_balance(store: Store, user_id: UserId, *, now: datetime) -> None:

@@ -183,7 +183,9 @@ def active_for(reader: Reader, address: str, *, not_from: UserId, now: datetime,
     """Find the gifts that wait for the owner of an address, oldest first; those of `not_from` are left out."""
     waiting = (
         select(gift_codes.c.id)
-        .where(gift_codes.c.target_address == address, gift_codes.c.status == GiftStatus.ACTIVE.value)
+        .where(
+            gift_codes.c.target_address.in_([address, f"{address}."]), gift_codes.c.status == GiftStatus.ACTIVE.value
+        )
         .where(gift_codes.c.expires_at > now, gift_codes.c.creator_id != not_from)
         .order_by(gift_codes.c.created_at, gift_codes.c.id)
         .limit(most)

@@ -8,7 +8,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Final
 
-from domain.errors import Busy
+from domain.errors import Busy, Unavailable
 from domain.rules.ledger import Appended, Movement
 from domain.store import ledger
 from domain.store.database import Database, Store
@@ -28,13 +28,14 @@ PATIENCE_S: Final = 1.0
 class _Waiting:
     """A movement that waits in the line."""
 
-    __slots__ = ("called", "leads", "movement", "now", "written")
+    __slots__ = ("called", "failure", "leads", "movement", "now", "written")
 
     def __init__(self, movement: Movement, now: datetime) -> None:
         self.movement = movement
         self.now = now
         self.leads = False
         self.written: Appended | None = None
+        self.failure: Unavailable | None = None
         self.called = Lock()  # released once; costs a third of an Event
         self.called.acquire()
 
@@ -48,7 +49,7 @@ class GroupCommit:
     key makes sure that it is written once.
 
     Args:
-        url: SQLAlchemy address, `postgresql+psycopg://…`.
+        url: libpq's address, `postgresql://…`.
         alone: Opens a store to write a movement of this user alone.
     """
 
@@ -96,6 +97,8 @@ class GroupCommit:
             self._leave(waiting)
         if waiting.leads:
             self._lead()
+        if waiting.failure:
+            raise waiting.failure
         return waiting.written
 
     def _is_busy(self, user_id: UserId) -> bool:
@@ -128,13 +131,17 @@ class GroupCommit:
 
     def _write(self, together: list[_Waiting]) -> None:
         movements, now = [waiting.movement for waiting in together], together[-1].now
+        until = time.monotonic() + PATIENCE_S
         try:
             with self._database.single() as store:
                 if len(movements) == 1:
                     together[0].written = ledger.append(store, movements[0], now=now)
                     return
                 written = ledger.append_together(store, movements, now=now)
-        except Exception:  # noqa: BLE001 - each is then written alone, and gets its own error
+        except Exception as error:  # noqa: BLE001 - each is then written alone, and gets its own error
+            if isinstance(error, Unavailable) and time.monotonic() > until:
+                # PostgreSQL was silent. The others lost their patience and left; the leader must not wait once more.
+                together[0].failure = error
             return
         for waiting, appended in zip(together, written, strict=True):
             waiting.written = appended

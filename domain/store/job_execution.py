@@ -22,7 +22,7 @@ from domain.store.jobs import attempts, job_of, jobs
 SILENCE: Final = timedelta(seconds=5)
 """How long after the first ring a job that no worker has started is rung for again."""
 
-_LEASES: Final = Jsonb({name: f"{kind.lease.total_seconds():g} s" for kind in KINDS.values() for name in kind.names})
+LEASES: Final = Jsonb({name: f"{kind.lease.total_seconds():g} s" for kind in KINDS.values() for name in kind.names})
 """How long a started job of each kind is leased. Jobs of kinds that this release does not know are left alone."""
 
 _CLAIM: Final = """
@@ -66,7 +66,7 @@ def claim(store: Store, job_id: UUID, *, token: UUID) -> Job | None:
     Returns:
         The job, or `None` if it is gone, ended, not due, or leased to another worker.
     """
-    row = store.fetch_one(_CLAIM, {"id": job_id, "token": token, "leases": _LEASES})
+    row = store.fetch_one(_CLAIM, {"id": job_id, "token": token, "leases": LEASES})
     return None if row is None else job_of(row)
 
 

@@ -53,6 +53,7 @@ jobs = Table(
     instant("finished_at", nullable=True),
     UniqueConstraint("key", name="jobs_key_key"),
     Index("jobs_due", "next_at", postgresql_where=text("state = 'pending'")),
+    Index("jobs_turns", "next_at", postgresql_where=text("state = 'pending' AND queue = 'default'")),
     Index("jobs_waiting", "created_at", postgresql_where=text("state = 'pending'")),
     Index("jobs_state", "state", text("finished_at DESC"), postgresql_where=text("state <> 'pending'")),
     Index("jobs_user", "user_id", text("created_at DESC"), postgresql_where=text("user_id IS NOT NULL")),

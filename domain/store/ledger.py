@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy import Column, ForeignKey, LargeBinary, Row, Table, Text, UniqueConstraint, Uuid, select
 
-from domain.errors import InsufficientCredits, KeyReused
+from domain.errors import InsufficientCredits, KeyReused, UserErased
 from domain.ids import new_id
 from domain.rules.idempotency import ClientKey, check_repeated
 from domain.rules.ledger import (
@@ -74,6 +74,7 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
     Raises:
         InsufficientCredits: a debit is larger than the balance (a clawback may go below zero).
         KeyReused: the movement's key is in the ledger already, from another request.
+        UserErased: nobody acts for this user any more.
     """
     row = store.fetch_one(
         _APPEND,
@@ -99,6 +100,8 @@ def append(store: Store, movement: Movement, *, now: datetime) -> Appended:
             return Appended(transaction=get(store, row.id), replayed=True)
         case "insufficient":
             raise InsufficientCredits(required=-movement.amount, available=row.balance_before)
+        case "user_erased":
+            raise UserErased
         case _:
             raise KeyReused
 

@@ -1,7 +1,7 @@
 """The purchases, and what belongs to them at Stripe."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -57,8 +57,12 @@ purchases = Table(
     UniqueConstraint("stripe_checkout_session_id", name="purchases_checkout_session_key"),
     Index("purchases_user", "user_id", text("created_at DESC"), text("id DESC")),
     Index("purchases_unpaid", "created_at", postgresql_where=text("status IN ('pending', 'failed')")),
+    Index("purchases_cancelled", "created_at", postgresql_where=text("status = 'cancelled'")),
     schema="credits",
 )
+
+_START_LOCK: Final = 5264393
+"""The first number of the advisory locks of users who start purchases."""
 
 
 def add(
@@ -78,6 +82,20 @@ def add(
             created_at=now,
         )
     )
+
+
+def lock_user(store: Store, user_id: UserId) -> None:
+    """Let the user's purchases start one after the other, until the transaction ends."""
+    store.run(select(func.pg_advisory_xact_lock(_START_LOCK, func.hashtext(user_id))))
+
+
+def unpaid_since(reader: Reader, user_id: UserId, *, since: datetime, most: int) -> list[datetime]:
+    """Tell when a user's purchases that were started after a moment and are not paid were started, newest first."""
+    paid = [PurchaseStatus.COMPLETED.value, PurchaseStatus.REFUNDED.value]
+    query = select(purchases.c.created_at).where(
+        purchases.c.user_id == user_id, purchases.c.created_at > since, purchases.c.status.not_in(paid)
+    )
+    return list(reader.run(query.order_by(purchases.c.created_at.desc()).limit(most)).scalars())
 
 
 def find(reader: Reader, purchase_id: UUID) -> Purchase | None:
@@ -177,6 +195,15 @@ def abandoned(reader: Reader, *, before: datetime, without: str, most: int) -> l
     unpaid = purchases.c.status.in_([literal_column("'pending'"), literal_column("'failed'")])  # as the index has them
     query = select(purchases.c.id).where(unpaid, purchases.c.created_at < before, ~has_job)
     return list(reader.run(query.order_by(purchases.c.created_at).limit(most)).scalars())
+
+
+def prune(store: Store, *, before: datetime, most: int) -> int:
+    """Delete at most `most` cancelled purchases that were created before a moment; returns how many."""
+    cancelled = purchases.c.status == literal_column("'cancelled'")  # as the index has it
+    old = select(purchases.c.id).where(cancelled, purchases.c.created_at < before)
+    batch = old.order_by(purchases.c.created_at).limit(most).with_for_update(skip_locked=True)
+    deleted: int = store.run(purchases.delete().where(purchases.c.id.in_(batch))).rowcount
+    return deleted
 
 
 def _purchase(row: Row[Any]) -> Purchase:

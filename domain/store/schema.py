@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Column, DateTime, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-SCHEMA_REVISION: Final = "0006"
+SCHEMA_REVISION: Final = "0009"
 """The migration this code needs. The service refuses to run on an older database."""
 
 metadata = MetaData()

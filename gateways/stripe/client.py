@@ -10,6 +10,7 @@ from typing import Any, Final
 import stripe
 
 from gateways.errors import FinalError, RetryableError
+from gateways.http import HttpClient, Unanswered
 
 TIMEOUT_S: Final = 10.0
 _FINAL_STATUSES: Final = frozenset({400, 404})
@@ -22,14 +23,42 @@ def connect(secret_key: str, *, api_base: str | None, timeout_s: float = TIMEOUT
 
     Args:
         api_base: Where the API is; `None` is the real one.
-        timeout_s: How long a call may take to connect, and between two reads.
+        timeout_s: How long a call may take, from connecting to the last byte of the answer.
     """
     return stripe.StripeClient(
         secret_key,
         base_addresses={"api": api_base} if api_base else {},
         max_network_retries=0,  # ours retry, with pauses kept in PostgreSQL
-        http_client=stripe.RequestsClient(timeout=timeout_s),
+        http_client=_BoundedClient(limit_s=timeout_s),
     )
+
+
+class _BoundedClient(stripe.HTTPClient):
+    """What the library sends its requests with: each has a limit for the whole of it."""
+
+    name = "requests"
+
+    def __init__(self, *, limit_s: float) -> None:
+        super().__init__()
+        self._client = HttpClient(limit_s=limit_s)
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_options: Any
+    ) -> tuple[str, int, Mapping[str, str]]:
+        """Send a request and return the answer's body, status and headers.
+
+        Raises:
+            stripe.APIConnectionError: there is no whole answer.
+        """
+        try:
+            answer = self._client.request(method, url, headers=headers, body=post_data, verify=stripe.ca_bundle_path)
+        except Unanswered as error:
+            message = f"Stripe cannot be reached: {error}"
+            raise stripe.APIConnectionError(message, should_retry=True) from error  # type: ignore[no-untyped-call]
+        return answer.body.decode(errors="replace"), answer.status, answer.headers
+
+    def close(self) -> None:
+        """Leave the connections to their threads, which close them when they end."""
 
 
 @contextmanager

@@ -1,19 +1,29 @@
--- The role that web and workers run as. The login that migrates owns everything and may SET ROLE to it.
+-- The role whose rights web and workers have: their login is a member of it, or may SET ROLE to it.
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mana_credits_app') THEN
         CREATE ROLE mana_credits_app NOLOGIN;
     END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL;  -- another database of this server is being migrated at this moment
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN
+        NULL;  -- another database of this server is being migrated at this moment
+    WHEN insufficient_privilege THEN
+        RAISE EXCEPTION 'the role mana_credits_app is missing, and % may not create it', current_user
+            USING HINT = 'As a superuser: CREATE ROLE mana_credits_app NOLOGIN', ERRCODE = 'insufficient_privilege';
 END $$;
 
 DO $$
+DECLARE
+    -- From PostgreSQL 16 on, a login that has created a role may administer it, but not SET ROLE to it.
+    may_set text := CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END;
 BEGIN
-    -- A superuser needs no grant, and a login that has it already may not be allowed to give it.
-    IF NOT pg_has_role(current_user, 'mana_credits_app', 'MEMBER') THEN
-        EXECUTE format('GRANT mana_credits_app TO %I', current_user);
+    IF NOT pg_has_role(current_user, 'mana_credits_app', may_set) THEN
+        EXECUTE format('GRANT mana_credits_app TO %I', current_user)
+            || CASE may_set WHEN 'SET' THEN ' WITH SET TRUE, INHERIT FALSE' ELSE '' END;
     END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    -- Only a login that both migrates and serves needs it; the service says so when it starts.
+    RAISE NOTICE '% may not grant itself mana_credits_app', current_user;
 END $$;
 
 CREATE SCHEMA credits;

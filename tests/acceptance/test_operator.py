@@ -73,8 +73,8 @@ def test_a_run_of_retries_killed_midway_and_started_twice_changes_no_balance_twi
 
 
 def test_a_run_whose_cause_is_not_repaired_stops_itself(service: Service, user: str) -> None:
-    purchases = failed_payments(service, user, "Parked", "Stripe knows purchase ID, which is not here", count=EACH)
-    service.sql("DELETE FROM credits.purchases WHERE id = ANY (%s::uuid[])", purchases)
+    message = "Stripe knows purchase ID, which is not here"
+    failed_payments(service, user, "Parked", message, count=EACH, are_here=False)
 
     run = operate(service, "jobs", "retry-all", "--text", "Stripe knows", "--yes", "--wait", status=1)
 

@@ -84,7 +84,7 @@ def test_a_backup_restored_into_a_second_database_holds_every_invariant(service:
     service.call("POST", "/api/v1/internal/credits/reserve", {"userId": user, "amount": 20, "reason": "Research"})
     service.call("POST", "/api/v1/sync/activate", user=user)
     eventually(service.drained)
-    url = service.stack.env["DATABASE_URL"]
+    url = service.stack.postgres.url("mana_credits")
     restored = f"{url}_restored"
     name = sql.Identifier(restored.rpartition("/")[2])
 

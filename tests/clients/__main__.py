@@ -16,12 +16,6 @@ SCRATCH: Final = ROOT / ".local" / "clients"
 PYTHON: Final = SCRATCH / "python"
 TYPESCRIPT: Final = SCRATCH / "typescript"
 PACKAGES_PYTHON: Final = ("openapi-python-client==0.29.1", "mypy==2.*")
-PACKAGES_NPM: Final = (
-    "openapi-fetch@0.17",
-    "openapi-typescript@7.13",
-    "typescript@5.9",
-    "@types/node@20",
-)
 
 
 def run(*command: str | Path, within: Path, **variables: str) -> None:
@@ -64,8 +58,9 @@ def make_python() -> None:
 def make_typescript() -> None:
     """Generate the TypeScript types, and check and compile the program that uses them."""
     TYPESCRIPT.mkdir(parents=True, exist_ok=True)
-    (TYPESCRIPT / "package.json").write_text('{"private": true, "type": "module"}\n')
-    run("npm", "install", "--silent", "--no-fund", "--no-audit", *PACKAGES_NPM, within=TYPESCRIPT)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(Path(__file__).parent / name, TYPESCRIPT)
+    run("npm", "ci", "--silent", "--ignore-scripts", "--no-fund", "--no-audit", within=TYPESCRIPT)
     shutil.copy(Path(__file__).parent / "program.ts", TYPESCRIPT)
     binaries = TYPESCRIPT / "node_modules" / ".bin"
     # A member with a default may be left out of a request; what an answer always has is `required`.

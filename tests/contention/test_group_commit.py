@@ -15,7 +15,7 @@ from domain.store import Database, ledger
 from domain.store.group_commit import PATIENCE_S, GroupCommit
 from domain.units import Credits, UserId
 from tests.support.credits import give, use_key, use_of
-from tests.support.plain_sql import sqlalchemy_url
+from tests.support.proxy import silent_proxy
 from tests.support.threads import at_once
 from tests.support.times import NOW
 
@@ -24,7 +24,7 @@ THREADS = 32
 
 @pytest.fixture
 def group(database: Database, database_url: str) -> Iterator[GroupCommit]:
-    group_commit = GroupCommit(sqlalchemy_url(database_url), alone=lambda _: database.single())
+    group_commit = GroupCommit(database_url, alone=lambda _: database.single())
     yield group_commit
     group_commit.close()
 
@@ -127,7 +127,7 @@ def test_first_uses_of_new_users_are_refused_and_first_refunds_are_written(
 def test_two_processes_that_write_the_same_users_do_not_block_each_other(
     group: GroupCommit, database: Database, database_url: str
 ) -> None:
-    other = GroupCommit(sqlalchemy_url(database_url), alone=lambda _: database.single())
+    other = GroupCommit(database_url, alone=lambda _: database.single())
     for number in range(8):
         give(database, f"user-{number}", 1_000)
 
@@ -263,3 +263,33 @@ def test_nobody_waits_for_a_leader_that_hangs(
     leader.join()
     assert balances(database_url) == {"anna": 87}
     assert group.append(usage("anna"), now=NOW).transaction.balance_after == 86
+
+
+def test_a_silent_database_holds_up_neither_leader_nor_followers(database: Database, database_url: str) -> None:
+    for number in range(16):
+        give(database, f"user-{number}", 100)
+    with silent_proxy(database_url) as proxy:
+        behind = Database(proxy.before(database_url), pool_size=20)
+        group_commit = GroupCommit(proxy.before(database_url), alone=lambda _: behind.single())
+        took: list[float] = []
+
+        def act(number: int) -> Appended:
+            began = time.monotonic()
+            try:
+                return group_commit.append(usage(f"user-{number}", key=f"k-{number}"), now=NOW)
+            finally:
+                took.append(time.monotonic() - began)
+
+        at_once(16, act)
+        proxy.is_silent = True
+        answers = at_once(16, lambda number: group_commit.append(usage(f"user-{number}"), now=NOW))
+        took.clear()
+        at_once(16, act)
+        proxy.is_silent = False
+
+        assert [type(answer) for answer in answers] == [Unavailable] * 16
+        assert max(took) < 5 + 5
+        assert [type(answer) for answer in at_once(16, act)] == [Appended] * 16
+        group_commit.close()
+        behind.close()
+    assert len(balances(database_url)) == 16

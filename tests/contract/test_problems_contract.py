@@ -161,7 +161,7 @@ def test_too_many_guesses(api: Api) -> None:
 
 
 def test_a_database_that_is_away(settings: Settings) -> None:
-    app = create_app(replace(settings, database_url="postgresql+psycopg://mana@127.0.0.1:1/mana"))
+    app = create_app(replace(settings, database_url="postgresql://mana@127.0.0.1:1/mana"))
 
     answer = Caller(app, {"X-Service-Key": "service-key"}).get("/internal/credits/balance/anna")
     ready = Caller(app, {}, base="").get("/ready")

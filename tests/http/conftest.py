@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.store import Database
+from local.logins import OWNER, SERVICE
 from local.postgres import Postgres
 from local.valkey import Valkey
 from tests.support.credits import give
@@ -18,15 +19,15 @@ from tests.support.web_server import Server, running_server
 @pytest.fixture(scope="session")
 def shared_database_url(postgres: Postgres, template: str) -> Iterator[str]:
     """One database for all tests that do not care what else is in it."""
-    yield postgres.create_database("test_shared", template=template)
+    yield postgres.create_database("test_shared", template=template, owner=OWNER)
     postgres.drop_database("test_shared")
 
 
 @pytest.fixture(scope="session")
 def server(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[Server]:
     """A web server in a process of its own, with a database of its own."""
-    url = postgres.create_database("test_served", template=template)
-    with running_server(database_url=url, auth_url=issuer.url) as running:
+    postgres.create_database("test_served", template=template, owner=OWNER)
+    with running_server(database_url=postgres.url("test_served", SERVICE), auth_url=issuer.url) as running:
         yield running
     postgres.drop_database("test_served")
 

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from domain.store import Database
+from tests.support.console import csrf_of, signed_in
 from tests.support.issuer import Issuer
 from tests.support.jobs import failed_job, state_of
 
@@ -15,21 +16,12 @@ from tests.support.jobs import failed_job, state_of
 @pytest.fixture
 def operator(app: Flask, issuer: Issuer) -> FlaskClient:
     """A browser with an operator's session."""
-    client = app.test_client()
-    answer = client.post("/ops/login", data={"token": issuer.token("olga", role="admin")})
-    assert (answer.status_code, answer.location) == (303, "/ops")
-    return client
+    return signed_in(app, issuer.token("olga", role="admin"))
 
 
 @pytest.fixture
 def job_id(database: Database) -> UUID:
     return failed_job(database)
-
-
-def csrf_of(client: FlaskClient) -> str:
-    field = re.search(r'name="csrf" value="([^"]+)"', client.get("/ops").text)
-    assert field
-    return field[1]
 
 
 @pytest.mark.parametrize("path", ["/ops", "/ops/jobs", "/ops/retry", "/ops/jobs/019aa5d0-0000-7000-8000-000000000000"])

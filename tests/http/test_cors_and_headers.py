@@ -163,3 +163,19 @@ def test_an_application_without_origins_tells_no_origin_anything(settings: Setti
 
     assert cors_of(answer) == {}
     app.extensions["mana_credits"].close()
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://appxexample", "https://app.example.evil", "https://xapp.example", "HTTPS://APP.EXAMPLE", "null"]
+)
+def test_an_origin_that_only_looks_like_ours_reads_nothing(api: Api, origin: str) -> None:
+    assert cors_of(api.user().get("/credits/balance", Origin=origin)) == {}
+
+
+def test_an_origin_of_ipv6_is_compared_as_it_is(settings: Settings, issuer: Issuer) -> None:
+    app = create_app(replace(settings, cors_origins=("http://[::1]:5173",)))
+    caller = Api(app, issuer).nobody()
+
+    assert caller.get("/credits/balance", Origin="http://[::1]:5173").headers["Access-Control-Allow-Origin"]
+    assert cors_of(caller.get("/credits/balance", Origin="http://1:5173")) == {}
+    app.extensions["mana_credits"].close()

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import psycopg
 import pytest
 
 from domain.store import Database
@@ -190,3 +191,15 @@ def test_init_leaves_an_existing_balance_as_it_is(api: Api, database: Database) 
     give(database, "anna", 7)
 
     assert api.service().post("/internal/credits/init", {"userId": "anna"}).get_json()["balance"] == 7
+
+
+def test_a_token_of_an_erased_user_is_refused_though_it_is_still_valid(
+    api: Api, database: Database, database_url: str
+) -> None:
+    give(database, "anna", 100)
+    with psycopg.connect(database_url) as owner:
+        owner.execute("SELECT credits.erase('anna', NULL)")
+
+    answer = api.user().post("/credits/use", {"amount": 1, "appId": "chat", "description": "A question"})
+
+    problem_of(answer, 403, "user_erased")

@@ -3,7 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -12,17 +12,16 @@ import psycopg
 import pytest
 
 from domain.store import Database
+from local.logins import SERVICE
 from local.postgres import Postgres
 from settings import from_environment
 from tests.support.credits import give
 from tests.support.environment import web_environment
 from tests.support.http import JSON, Api, Caller, check_problem, problem_of, written
 from tests.support.issuer import Issuer
-from tests.support.plain_sql import sqlalchemy_url
 from tests.support.purchases import offer
 from tests.support.web_server import Server
 from web.app import create_app
-from web.http import body
 
 REFUSED: Final = (400, 401, 404, 413, 415, 422)
 
@@ -42,7 +41,8 @@ REQUIRED: Final = {
     "/credits/purchase": ("packageId",),
 }
 MOVING: Final = ("/credits/use", "/internal/credits/use", "/internal/credits/refund")
-TEXTS: Final = [(path, member) for path in MOVING for member in ("appId", "description")] + [
+IDS: Final = [(path, "appId") for path in MOVING] + [
+    ("/credits/use", "operation"),
     ("/credits/use", "idempotencyKey"),
     ("/internal/credits/use", "userId"),
     ("/internal/credits/refund", "userId"),
@@ -51,6 +51,11 @@ TEXTS: Final = [(path, member) for path in MOVING for member in ("appId", "descr
     ("/credits/purchase", "successUrl"),
     ("/credits/purchase", "cancelUrl"),
 ]
+TEXTS: Final = [*IDS, *((path, "description") for path in MOVING)]
+TRAPS: Final = (
+    *("\\u0000", "\\ud800", "\\udfff", "a\\u0000b", "\\udc00\\ud800", "a\\ud83d", "a\\ufffd", " "),
+    *("\\u001b[2J", "a\\n", "a\\u0085b", "a\\u202eb", "a\\u2067b", "a\\u200bb", "a\\u00adb", "\\ufeffa", "a\\u2028b"),
+)
 AMOUNTS: Final = (
     *("0", "-5", "1.5", "1.0", "1e0", '"5"', '""', "null", "true", "false", "[]", "{}", "[1]", "-0"),
     *("1000001", "2147483648", "3000000000", "9223372036854775808", "1e308", "1e400", "-1e400", "9" * 5_000),
@@ -105,10 +110,11 @@ class Target:
 
 @pytest.fixture(scope="module")
 def shared_target(postgres: Postgres, template: str, issuer: Issuer) -> Iterator[Target]:
-    url = postgres.create_database("test_hostile", template=template)
+    postgres.create_database("test_hostile", template=template)
+    url = postgres.url("test_hostile", SERVICE)
     settings = from_environment(web_environment(database_url=url, auth_url=issuer.url))
-    app, database = create_app(settings), Database(sqlalchemy_url(url))
-    give(database, "anna", 10_000_000)
+    app, database = create_app(settings), Database(url)
+    give(database, "anna", 1_000_000)
     yield Target(api=Api(app, issuer), database=database, package_id=offer(database))
     app.extensions["mana_credits"].close()
     database.close()
@@ -201,9 +207,11 @@ def test_a_member_told_twice_inside_the_metadata_is_refused(target: Target) -> N
     assert problem["detail"] == "The body has a member twice"
 
 
-@pytest.mark.parametrize(("path", "member"), TEXTS)
-@pytest.mark.parametrize("trap", ["\\u0000", "\\ud800", "\\udfff", "a\\u0000b", "\\udc00\\ud800"])
-def test_a_text_with_nul_or_a_lone_surrogate_is_refused(target: Target, path: str, member: str, trap: str) -> None:
+@pytest.mark.parametrize(("path", "member"), IDS)
+@pytest.mark.parametrize("trap", TRAPS)
+def test_an_id_or_key_with_a_character_that_nobody_sees_is_refused(
+    target: Target, path: str, member: str, trap: str
+) -> None:
     raw = json.dumps(target.body(path) | {member: "TRAP"}).replace("TRAP", trap)
 
     problem = target.post(path, raw)
@@ -221,10 +229,6 @@ def test_a_raw_control_character_is_no_json(target: Target, trap: str) -> None:
 @pytest.mark.parametrize(
     "metadata",
     [
-        '{"a": "\\u0000"}',
-        '{"\\u0000": 1}',
-        '{"a": ["\\ud800"]}',
-        '{"a": {"b": [{"\\udfff": null}]}}',
         '{"a": NaN}',
         '{"a": [1e400]}',
         '{"a": -Infinity}',
@@ -561,17 +565,3 @@ def test_numbers_that_the_database_writes_out_count_as_long_as_they_are(api: Api
 
     problem_of(api.user().post("/credits/use", use | {"metadata": {str(n): 1e300 for n in range(20)}}), 400)
     problem_of(api.user().post("/credits/use", use | {"metadata": {"n": [1e300, {"m": 1.5}]}}), 402)
-
-
-def test_bodies_that_do_not_come_keep_nobody_from_reading(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "READING_WAIT_S", 0.01)
-    with ExitStack() as slow:
-        for _ in range(body.READING_MAX):
-            slow.enter_context(body._reading)  # noqa: SLF001 - as a client holds one that sends nothing
-
-        refused = api.user().post("/credits/use", {"amount": 1, "appId": "chat", "description": "x"})
-        answered = api.user().get("/credits/balance")
-
-    problem_of(refused, 503, "busy")
-    assert answered.status_code == 200
-    problem_of(api.user().post("/credits/use", {"amount": 1, "appId": "chat", "description": "x"}), 402)

@@ -4,14 +4,16 @@ import re
 from typing import Any, Final
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from domain.errors import InsufficientCredits
+from domain.ids import new_id
 from domain.operations import jobs
-from domain.rules.job_kinds import AUDIT, PRUNE
-from domain.rules.job_payloads import Pruned
-from domain.rules.jobs import Job, JobState, NewJob, NoPayload
+from domain.rules.job_kinds import AUDIT, PRUNE, PURCHASE
+from domain.rules.job_payloads import OpenPayment, PaymentOpened, Pruned
+from domain.rules.jobs import Job, JobState, NewJob, NoPayload, stored_result
 from domain.store import Database, job_execution
-from domain.units import UserId
+from domain.units import Credits, EuroCents, UserId
 from tests.support.forms import insufficient_credits
 from tests.support.http import INSTANT_TEXT, Api, problem_of
 from tests.support.jobs import started
@@ -117,6 +119,33 @@ def test_a_job_of_nobody_is_not_found_by_users(api: Api, database: Database) -> 
 def test_a_service_and_an_admin_see_any_job(api: Api, job: Job) -> None:
     for caller in (api.service(), api.service("previous-key"), api.user("root", role="admin")):
         assert caller.get(f"/jobs/{job.id}").get_json()["jobId"] == str(job.id)
+
+
+def test_what_lets_somebody_pay_is_shown_to_the_buyer_alone(api: Api, database: Database) -> None:
+    purchase_id = new_id()
+    payload = OpenPayment(user_id=UserId("anna"), purchase_id=purchase_id)
+    opened = PaymentOpened(
+        purchase_id=purchase_id,
+        client_secret="pi_1_secret_2",
+        amount=EuroCents(499),
+        credits=Credits(500),
+        checkout_url="https://checkout.example/pay",
+    )
+    with database.begin() as store:
+        job = jobs.record(store, NewJob(kind=PURCHASE, key="purchase:1", payload=payload)).job
+        # Done by hand: the books have no such purchase.
+        store.execute(
+            "UPDATE jobs.jobs SET state = 'done', finished_at = now(), kind = 'prune', result = %(result)s"
+            " WHERE id = %(id)s",
+            {"id": job.id, "result": Jsonb(stored_result(opened))},
+        )
+
+    own = api.user().get(f"/jobs/{job.id}").get_json()["result"]
+
+    assert (own["clientSecret"], own["checkoutUrl"]) == ("pi_1_secret_2", "https://checkout.example/pay")
+    for caller in (api.service(), api.user("root", role="admin")):
+        shown = caller.get(f"/jobs/{job.id}").get_json()["result"]
+        assert shown == {**own, "clientSecret": "…", "checkoutUrl": "…"}
 
 
 def test_a_job_that_is_not_there_is_not_found(api: Api) -> None:

@@ -14,6 +14,7 @@ from tests.support.credits import give
 from tests.support.http import Api, Caller, problem_of
 from tests.support.purchases import offer, start_purchase
 from tests.support.times import NOW
+from web.http.lists import encode_cursor
 
 LINK = re.compile(r'</api/v1(/[a-z/]+\?[^>]+)>; rel="next"')
 
@@ -155,7 +156,8 @@ def test_the_next_page_keeps_the_filters(api: Api, mixed: list[str]) -> None:
 
 @pytest.mark.parametrize("query", [
     "type=", "type=theft", "appId=", f"appId={'x' * 65}", "appId=a%00b", "from=yesterday", "from=2026-01-01",
-    "to=2026-01-01T00:00:00", "to=99999999999999999999",
+    "to=2026-01-01T00:00:00", "to=99999999999999999999", "from=9999-12-31T23:59:59-23:59",
+    "to=0001-01-01T00:00:00%2B23:59", "from=9999-12-31T23:59:59Z",
 ])  # fmt: skip
 def test_a_filter_that_is_none_is_refused(api: Api, query: str) -> None:
     answer = api.user().get(f"/credits/transactions?{query}")
@@ -168,12 +170,12 @@ def test_purchases_of_one_instant_are_walked_without_gap_or_repeat(api: Api, dat
     purchase_ids: list[UUID] = []
     with database.begin() as store:
         for number in range(45):
-            at = NOW + timedelta(microseconds=number // 9)
+            at = NOW + timedelta(days=2 * (number // 9))
             purchase_ids.append(start_purchase(store, package_id=package_id, at=at).purchase_id)
 
     def buy() -> None:
         with database.begin() as store:
-            start_purchase(store, package_id=package_id, at=NOW + timedelta(hours=1))
+            start_purchase(store, package_id=package_id, at=NOW + timedelta(days=20))
 
     purchases = walk(api.user(), "/credits/purchases?limit=10", between=buy)
 
@@ -195,3 +197,12 @@ def test_purchases_take_limit_and_offset(api: Api, database: Database) -> None:
     purchases = api.user().get("/credits/purchases?limit=2&offset=1").get_json()
 
     assert [purchase["id"] for purchase in purchases] == [purchase_ids[3], purchase_ids[2]]
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59"])
+def test_a_cursor_at_an_end_of_time_is_refused(api: Api, moment: str) -> None:
+    cursor = encode_cursor(f"{moment} 019aa5d0-0000-7000-8000-000000000000")
+
+    answer = api.user().get(f"/credits/purchases?cursor={cursor}")
+
+    assert problem_of(answer, 400)["errors"][0]["field"] == "cursor"

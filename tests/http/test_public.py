@@ -34,7 +34,7 @@ def asked_with(settings: Settings, path: str) -> tuple[int, str]:
 
 
 def nowhere(settings: Settings) -> Settings:
-    return replace(settings, database_url="postgresql+psycopg://mana@127.0.0.1:1/mana")
+    return replace(settings, database_url="postgresql://mana@127.0.0.1:1/mana")
 
 
 def test_health_says_that_the_process_is_alive(anyone: Caller) -> None:
@@ -75,7 +75,7 @@ def test_ready_without_postgresql_is_not_ready(settings: Settings) -> None:
 
 
 def test_ready_on_a_database_that_was_never_migrated_is_not_ready(settings: Settings, postgres: Postgres) -> None:
-    url = postgres.create_database("test_empty").replace("postgresql://", "postgresql+psycopg://")
+    url = postgres.create_database("test_empty")
 
     status, body = asked_with(replace(settings, database_url=url), "/ready")
 

@@ -273,8 +273,8 @@ PREFERENCES: Final[list[tuple[str, str | None]]] = [
 
 
 def test_a_preference_that_is_honoured_is_echoed(api: Api, starter: Offer) -> None:
-    for prefer, applied in PREFERENCES:
-        answer = api.user().post(PURCHASE, starter.body, Prefer=prefer)
+    for number, (prefer, applied) in enumerate(PREFERENCES):
+        answer = api.user(f"user-{number}").post(PURCHASE, starter.body, Prefer=prefer)
 
         accepted(answer)
         assert answer.headers.get("Preference-Applied") == applied, prefer

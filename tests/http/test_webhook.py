@@ -6,6 +6,7 @@ import time
 import pytest
 from sqlalchemy import text
 
+from domain.rules.stripe_events import mark_of
 from domain.store import Database
 from tests.support.http import Api, problem_of, signed, written
 from tests.support.webhook import BODY, EVENT, deliver
@@ -17,7 +18,13 @@ def test_a_signed_event_is_stored_as_a_job_before_it_is_answered(api: Api, datab
     assert (answer.status_code, answer.get_json()) == (200, {"received": True})
     with database.single() as store:
         row = store.run(text("SELECT kind, key, state, payload, user_id FROM jobs.jobs")).one()
-    assert tuple(row) == ("stripe", "stripe:evt_1", "pending", {"event": EVENT}, None)
+    assert tuple(row) == (
+        "stripe",
+        "stripe:evt_1",
+        "pending",
+        {"event": EVENT, "mark": mark_of(EVENT, "whsec_1")},
+        None,
+    )
 
 
 @pytest.mark.parametrize("age_s", [-290, 0, 290])
@@ -37,6 +44,20 @@ def test_one_good_signature_among_several_is_enough(api: Api) -> None:
     answer = deliver(api, BODY, f"t={now},v1={'0' * 64},v1={good},v0=abc")
 
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("written", ["Chat \\ud83d", "Chat \\u0000", "Chat \\u001b"])
+def test_an_event_is_stored_whatever_somebody_wrote_at_stripe(api: Api, database: Database, written: str) -> None:
+    event = {**EVENT, "data": {"object": {"description": "WRITTEN", "metadata": {"WRITTEN": "WRITTEN"}}}}
+    body = json.dumps(event).replace("WRITTEN", written)
+
+    answer = deliver(api, body, signed(body))
+
+    assert answer.status_code == 200
+    with database.single() as store:
+        payload = store.run(text("SELECT payload FROM jobs.jobs")).scalar_one()
+    cleaned = "Chat \ufffd"
+    assert payload["event"]["data"]["object"] == {"description": cleaned, "metadata": {cleaned: cleaned}}
 
 
 def test_the_same_event_twice_is_one_job(api: Api, database: Database) -> None:

@@ -1,10 +1,11 @@
-"""A worker in this process: the handlers on this test's database and a local Stripe of their own."""
+"""A worker in this process with a local Stripe of its own, and the environment of the commands."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from domain.store import Database
+from settings import Settings
 from tests.support.in_process import STRIPE_TIMEOUT_S, InProcessService
 from tests.support.local_stripe import API_KEY, LocalStripe
 from tests.support.purchases import offer
@@ -30,3 +31,22 @@ def in_process(database: Database, local: LocalStripe) -> InProcessService:
     """The service in this process; 500 credits are on sale for 4.50 €."""
     parts = worker(database, stripe_key=API_KEY, stripe_url=local.url, stripe_timeout_s=STRIPE_TIMEOUT_S)
     return InProcessService(database, local, parts, offer(database, name="Medium", price=450))
+
+
+@pytest.fixture
+def command_environment(
+    settings: Settings, database_url: str, service_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Set the variables that the commands of `mana-credits` read."""
+    for name, value in {
+        "DATABASE_URL": service_url,
+        "MIGRATION_DATABASE_URL": database_url,
+        "REDIS_URL": settings.redis_url,
+        "MANA_AUTH_URL": settings.auth_url,
+        "MANA_SERVICE_KEY": "service-key",
+        "STRIPE_SECRET_KEY": "sk_test_1",
+        "STRIPE_WEBHOOK_SECRET": "whsec_1",
+        "STRIPE_API_BASE": "http://127.0.0.1:1",
+        "COLUMNS": "200",
+    }.items():
+        monkeypatch.setenv(name, value)

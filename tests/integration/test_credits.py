@@ -8,6 +8,7 @@ from domain.rules.idempotency import ClientKey
 from domain.rules.ledger import Appended
 from domain.store import Database, ledger
 from domain.units import UserId
+from local.logins import OWNER
 from tests.support.credits import give, use_key, use_of
 from tests.support.times import NOW
 from tests.support.users import ANNA
@@ -97,10 +98,10 @@ def test_the_ledger_refuses_every_change_to_the_service_and_to_its_owner(databas
         "TRUNCATE credits.transactions",
     ]
 
-    for role in ("mana_credits_app", "postgres"):
+    for role in ("mana_credits_app", OWNER):
         for statement in forbidden:
             with psycopg.connect(database_url, autocommit=True) as connection:
-                connection.execute(f"SET ROLE {role}" if role != "postgres" else "SELECT 1")
+                connection.execute(f"SET ROLE {role}")
                 with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.IntegrityError)):
                     connection.execute(statement)
 

@@ -13,14 +13,14 @@ from domain.store import Database, UnfitDatabase, balances
 from domain.units import UserId
 from local.postgres import Postgres
 from tests.support.credits import give
-from tests.support.plain_sql import rows, sqlalchemy_url
+from tests.support.plain_sql import rows
 from tests.support.service import eventually
 from tests.support.threads import at_once
 
 
 @contextmanager
 def opened(url: str, pool_size: int = 1) -> Iterator[Database]:
-    database = Database(sqlalchemy_url(url), pool_size=pool_size, lock_timeout_s=0.3)
+    database = Database(url, pool_size=pool_size, lock_timeout_s=0.3)
     try:
         yield database
     finally:

@@ -18,7 +18,6 @@ from tests.support.gifts import make_gift, redeem
 from tests.support.holds import commit, hold
 from tests.support.jobs import work, work_on
 from tests.support.paths import ROOT
-from tests.support.plain_sql import sqlalchemy_url
 from tests.support.times import now
 from tests.support.users import BEN
 
@@ -56,8 +55,7 @@ match act:
 
 def die_in(database_url: str, act: str, subject: object, *, at: str, after: int = 0) -> None:
     """Do an act in another process, which is gone when it calls `at` for the (`after` + 1)-th time."""
-    url = sqlalchemy_url(database_url)
-    arguments = [sys.executable, "-c", DYING, url, at, str(after), act, str(subject)]
+    arguments = [sys.executable, "-c", DYING, database_url, at, str(after), act, str(subject)]
     done = subprocess.run(arguments, cwd=Path(ROOT), check=False, capture_output=True, timeout=60)
     assert done.returncode == 9, done.stderr
 

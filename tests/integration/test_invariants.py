@@ -6,7 +6,6 @@ import pytest
 from domain.store import Database
 from domain.store.invariants import INVARIANTS, check
 from tests.support.credits import give
-from tests.support.plain_sql import sqlalchemy_url
 
 _BREAK = {
     "balance_is_sum": "UPDATE credits.balances SET balance = balance + 1",
@@ -14,6 +13,11 @@ _BREAK = {
     "nobody_below_zero": "UPDATE credits.balances SET balance = -1",
     "totals_match": "UPDATE credits.balances SET total_earned = total_earned + 1",
     "purchase_is_credited_once": "UPDATE credits.transactions SET type = 'purchase' WHERE seq = 1",
+    "credited_purchase_names_its_payment": (
+        "INSERT INTO credits.purchases (id, user_id, package_id, package_name, credits, price_euro_cents, status, "
+        "created_at, completed_at) VALUES (gen_random_uuid(), 'anna', gen_random_uuid(), 'Small', 100, 100, "
+        "'completed', now(), now())"
+    ),
     "done_job_has_effect": (
         "INSERT INTO jobs.jobs (id, kind, queue, key, payload, state, result, next_at, enqueued_at, created_at, "
         "finished_at) VALUES (gen_random_uuid(), 'stripe', 'default', 'k', '{}', 'done', "
@@ -28,7 +32,7 @@ _BREAK = {
 
 @pytest.mark.parametrize("name", _BREAK)
 def test_an_invariant_finds_what_breaks_it(database_url: str, name: str) -> None:
-    database = Database(sqlalchemy_url(database_url), pool_size=1)
+    database = Database(database_url, pool_size=1)
     give(database, "anna", 10)
     give(database, "anna", 5)
     invariant = next(invariant for invariant in INVARIANTS if invariant.name == name)

@@ -243,6 +243,8 @@ def test_old_jobs_are_pruned_and_young_ones_stay(database: Database) -> None:
     for key, state, age in [
         ("old done", "done", timedelta(days=31)),
         ("young done", "done", timedelta(days=29)),
+        ("old rejected", "rejected", timedelta(days=31)),
+        ("young rejected", "rejected", timedelta(days=29)),
         ("old failed", "failed", timedelta(days=181)),
         ("young failed", "failed", timedelta(days=31)),
     ]:
@@ -256,10 +258,11 @@ def test_old_jobs_are_pruned_and_young_ones_stay(database: Database) -> None:
         )
 
     with database.begin() as store:
-        assert jobs.prune(store) == 2
+        assert jobs.prune(store) == 3
 
     with database.single() as store:
-        assert set(store.run(text("SELECT key FROM jobs.jobs")).scalars()) == {"young done", "young failed"}
+        young = {"young done", "young rejected", "young failed"}
+        assert set(store.run(text("SELECT key FROM jobs.jobs")).scalars()) == young
 
 
 # ---------------------------------------------------------------- payloads and results

@@ -124,6 +124,28 @@ def test_who_signs_in_is_sent_back_with_a_token_behind_the_hash(client: FlaskCli
     assert verified(client, fields["token"][0])["email"] == "u@example.com"
 
 
+def test_who_asks_for_a_form_is_sent_back_with_a_token_in_one(client: FlaskClient) -> None:
+    query = {"redirect_uri": "http://localhost:3061/ops/login/return", "state": "s&1", "response_mode": "form_post"}
+
+    page = client.get("/sign-in", query_string=query).text
+    answer = client.post("/sign-in", data={**query, "sub": "<olga>", "role": "admin"})
+
+    assert 'name="response_mode" value="form_post"' in page
+    assert answer.status_code == 200
+    assert f'<form method="post" action="{query["redirect_uri"]}">' in answer.text
+    assert 'name="state" value="s&amp;1"' in answer.text
+    assert "<olga>" not in answer.text
+    token = re.search(r'name="token" value="([^"]+)"', answer.text)
+    assert token
+    assert verified(client, token[1])["role"] == "admin"
+
+
+def test_no_other_way_back_is_known(client: FlaskClient) -> None:
+    query = {"redirect_uri": "http://localhost:3061/signed-in", "state": "s", "response_mode": "query"}
+
+    assert client.get("/sign-in", query_string=query).status_code == 400
+
+
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/here", ""])
 def test_a_token_is_sent_to_this_machine_only(client: FlaskClient, elsewhere: str) -> None:
     query = {"redirect_uri": elsewhere, "state": "s"}

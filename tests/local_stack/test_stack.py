@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from local import processes
@@ -75,6 +76,25 @@ def test_release_has_ended_before_the_other_lines_begin(stack: LocalStack, proje
         assert list(stack.processes) == ["web", "worker"]
         assert (project / "released").read_text().strip() == stack.env["MANA_SERVICE_KEY"]
         assert stack.log_file("web").read_text().splitlines()[-1] == f"port {stack.env['PORT']}"
+
+
+def test_release_gets_the_owners_login_and_the_other_lines_the_services_alone(tmp_path: Path, project: Path) -> None:
+    (project / "Procfile").write_text(
+        "release: printenv > released\nweb: printenv > web.env; exec python -m process.supervise python web.py\n"
+    )
+    parts: tuple[Part, ...] = ("postgres", *PARTS)
+
+    with LocalStack(tmp_path / "s", parts=parts, project=project, environment={"PYTHONPATH": str(PROJECT)}) as stack:
+        release, web = ((project / name).read_text().splitlines() for name in ("released", "web.env"))
+        owner, service = stack.env["MIGRATION_DATABASE_URL"], stack.env["DATABASE_URL"]
+
+        assert f"MIGRATION_DATABASE_URL={owner}" in release
+        assert {f"DATABASE_URL={service}", "MIGRATION_DATABASE_URL="} <= set(web)
+        for url, owns in ((owner, True), (service, False)):
+            with psycopg.connect(url) as connection:
+                right = "SELECT rolsuper, has_database_privilege(current_database(), 'CREATE') FROM pg_roles"
+                row = connection.execute(f"{right} WHERE rolname = session_user").fetchone()
+            assert row == (False, owns)
 
 
 def test_a_stopped_stack_leaves_nothing_running(stack: LocalStack, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "alembic", *arguments],
         cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url},
+        env={**os.environ, "DATABASE_URL": url, "MIGRATION_DATABASE_URL": url},
         capture_output=True,
         text=True,
         check=False,
@@ -69,6 +69,17 @@ def test_migrations_go_up_down_and_up_again_to_the_same(scratch: str) -> None:
     assert len(seen[0]) > 100
     assert seen[1] == []
     assert seen[2] == seen[0]
+
+
+def test_the_last_migration_can_be_taken_back(scratch: str) -> None:
+    assert alembic(scratch, "upgrade", "head-1").returncode == 0
+    before = objects(scratch)
+
+    for way in (("upgrade", "head"), ("downgrade", "-1")):
+        done = alembic(scratch, *way)
+        assert done.returncode == 0, done.stderr
+
+    assert objects(scratch) == before
 
 
 def test_the_tables_of_the_code_are_those_of_the_migrations(scratch: str) -> None:

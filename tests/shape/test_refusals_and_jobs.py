@@ -10,7 +10,7 @@ from domain import errors
 from domain.errors import Refusal
 from domain.rules.job_kinds import KINDS, kind_named
 from domain.rules.jobs import AnyKind, Payload, Queue, Result
-from gateways.bell import actor_name
+from gateways.bell import actor_name, queue_name
 from tests.support.paths import ROOT
 from web.http.problems import HTTP_STATUSES, STATUSES
 from workers.registry import HANDLERS, TOGETHER
@@ -60,7 +60,7 @@ def test_every_queue_is_consumed_by_the_worker_of_the_procfile() -> None:
     lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
     consumed = lines["worker"].partition("--queues ")[2].split()
 
-    assert set(consumed) == {queue.value for queue in Queue}
+    assert set(consumed) == {queue_name(queue) for queue in Queue}
 
 
 def test_every_queue_has_an_actor() -> None:

@@ -17,6 +17,8 @@ PAGES: Final = {"/credits", "/credits/return", "/gifts", "/g/<code>/qr.svg", "/s
 CONSOLE: Final = {
     "/ops",
     "/ops/login",
+    "/ops/login/begin",
+    "/ops/login/return",
     "/ops/logout",
     "/ops/jobs",
     "/ops/jobs/<uuid:job_id>",
@@ -93,7 +95,7 @@ def test_a_route_outside_of_the_api_is_public_and_known(app: Flask) -> None:
 def test_the_console_is_open_to_operators_only(app: Flask) -> None:
     guarded = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("console.")}
 
-    assert guarded == CONSOLE - {"/ops/login"}
+    assert guarded == CONSOLE - {"/ops/login", "/ops/login/begin", "/ops/login/return"}
     assert {api.guard.name for api in APIS if api.name == "console"} == {"operator"}
 
 

@@ -20,6 +20,7 @@ LONG_TEST_FILES: Final = {
 PARTS: Final = {"Database", "Bell", "Notifier", "StripeGateway", "StripeReader"}
 READS_THE_ENVIRONMENT: Final = {
     "telemetry/metrics.py": "prometheus_client's own switch for several processes",
+    "web/http/intake.py": "WSGI's environment of a request, not the process's",
     "process/supervise.py": "hands our environment on to the program it runs",
 }
 
@@ -89,13 +90,14 @@ def test_nothing_outside_the_domain_is_refused_by_assert() -> None:
         assert asserts == [], name_of(path)
 
 
-def test_the_settings_know_nothing_of_ours() -> None:
+def test_the_settings_know_only_how_addresses_are_read() -> None:
     """`lint-imports` looks at packages only, and `settings` is a file."""
     statements = list(ast.walk(tree_of(ROOT / "settings.py")))
     imported = {alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in statements if isinstance(node, ast.ImportFrom)}
 
-    assert {name.split(".")[0] for name in imported} & {*PACKAGES, "tests", "migrations"} == set()
+    ours = {name for name in imported if name.split(".")[0] in {*PACKAGES, "tests", "migrations"}}
+    assert ours == {"domain.rules.origins", "domain.store.database_urls"}
 
 
 def test_parts_are_built_in_one_place() -> None:
@@ -125,3 +127,9 @@ def test_nobody_calls_commit() -> None:
     }
 
     assert callers <= allowed
+
+
+def test_commands_print_through_the_console_that_cleans_texts() -> None:
+    own = {name_of(path) for path in sources("ops") if "Console(" in path.read_text(encoding="utf-8")}
+
+    assert own == {"ops/terminal.py"}

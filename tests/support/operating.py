@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import psycopg
 
+from domain.rules.stripe_events import mark_of
 from tests.support.faults import payment_event
 from tests.support.service import Service
 
@@ -30,15 +31,23 @@ def operate(service: Service, *words: str, status: int = 0) -> Any:
     return json.loads(ended.stdout)
 
 
-def failed_payments(service: Service, user: str, error: str, message: str, *, count: int) -> list[str]:
-    """Write failed jobs of payments that were made and not credited; returns the ids of their purchases."""
+def failed_payments(
+    service: Service, user: str, error: str, message: str, *, count: int, are_here: bool = True
+) -> list[str]:
+    """Write failed jobs of payments that were made and not credited; returns the ids of their purchases.
+
+    Args:
+        are_here: Whether the purchases are in the database; without them no retry succeeds.
+    """
     purchases = []
     with psycopg.connect(service.stack.env["DATABASE_URL"]) as connection:
         for _ in range(count):
             purchase_id, job_id = str(uuid4()), uuid4()
             event = payment_event(purchase_id)
-            connection.execute(PURCHASE, [purchase_id, user])
-            payload = json.dumps({"event": event})
+            if are_here:
+                connection.execute(PURCHASE, [purchase_id, user])
+            mark = mark_of(event, service.stack.env["STRIPE_WEBHOOK_SECRET"])
+            payload = json.dumps({"event": event, "mark": mark})
             connection.execute(FAILED_JOB, {"id": job_id, "key": f"stripe:{event['id']}", "payload": payload})
             connection.execute(ATTEMPT, [uuid4(), job_id, error, message.replace("ID", purchase_id)])
             purchases.append(purchase_id)

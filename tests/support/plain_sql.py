@@ -1,9 +1,9 @@
 """Plain SQL and migrations beneath the store. A test gets its PostgreSQL from the fixtures in `tests/conftest.py`."""
 
-import os
 from typing import Any
 
 import psycopg
+import pytest
 from alembic import command
 from alembic.config import Config
 
@@ -12,20 +12,9 @@ from tests.support.paths import ROOT
 
 def migrate(url: str) -> None:
     """Bring a database up to date, as `alembic upgrade head` does."""
-    before = os.environ.get("DATABASE_URL")
-    os.environ["DATABASE_URL"] = url
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIGRATION_DATABASE_URL", url)
         command.upgrade(Config(toml_file=ROOT / "pyproject.toml"), "head")
-    finally:
-        if before is None:
-            del os.environ["DATABASE_URL"]
-        else:
-            os.environ["DATABASE_URL"] = before
-
-
-def sqlalchemy_url(url: str) -> str:
-    """Name SQLAlchemy's driver in an address."""
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def rows(url: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -161,7 +161,7 @@ class Service:
 
     def sql(self, statement: str, *values: Any) -> list[Any]:
         """Ask the service's database as its owner."""
-        with psycopg.connect(self.stack.env["DATABASE_URL"], autocommit=True) as connection:
+        with psycopg.connect(self.stack.env["MIGRATION_DATABASE_URL"], autocommit=True) as connection:
             result = connection.execute(statement, values)
             return result.fetchall() if result.description else []
 

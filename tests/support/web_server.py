@@ -28,15 +28,23 @@ class Server:
 
 
 @contextmanager
-def running_server(*, database_url: str, auth_url: str) -> Iterator[Server]:
-    """Run a granian process as the Procfile starts it, but with one worker. It is gone when the block has ended."""
+def running_server(*, database_url: str, auth_url: str, open_files: int | None = None) -> Iterator[Server]:
+    """Run the web server as the Procfile starts it. It is gone when the block has ended.
+
+    Args:
+        open_files: How many files each of its processes may open, if not as many as ours.
+    """
     port = free_port()
-    environment = {"PATH": os.environ["PATH"], **web_environment(database_url=database_url, auth_url=auth_url)}
-    options = ["--interface", "wsgi", "--factory", "--host", "127.0.0.1", "--port", str(port)]
-    limits = ["--workers", "1", "--blocking-threads", "4", "--log-level", "warning"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PORT": str(port),
+        **web_environment(database_url=database_url, auth_url=auth_url),
+    }
     # The tether ends it also when the tests are killed.
     tied = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), str(int(signal.SIGTERM)), "-"]
-    command = [*tied, sys.executable, "-m", "granian", *options, *limits, "web.app:create_app"]
+    command = [*tied, sys.executable, "-m", "web.server"]
+    if open_files is not None:
+        command = ["/bin/bash", "-c", f'ulimit -n {open_files} && exec "$@"', "bash", *command]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         _wait_until_ready(port, process)

@@ -27,7 +27,8 @@ def worker(
         database=database,
         stripe=StripeGateway(client, database=database),
         stripe_reader=StripeReader(client),
-        bell=Bell("redis://127.0.0.1:1/0"),
+        bell=Bell("redis://127.0.0.1:1/0", namespace="mana-credits"),
+        event_secrets=("whsec_1",),
         livemode=False,
         notifier=notifier,
     )

@@ -12,6 +12,10 @@ from domain.rules.addresses import BadAddress, comparable, same_mailbox
         (" friend+tag@x.de ", "friend+tag@x.de"),
         ("anna@MÜNCHEN.example", "anna@xn--mnchen-3ya.example"),
         ("anna@xn--mnchen-3ya.example", "anna@xn--mnchen-3ya.example"),
+        *(
+            (typed, "a@b.de")
+            for typed in ("a@b.de.", "a@b.de\u3002", "a@b\uff0ede", " a@b.de.\n", "a@\uff42.de", "a@b.\u200bde")
+        ),
     ],
 )
 def test_addresses_of_one_mailbox_are_written_alike(typed: str, written: str) -> None:
@@ -22,6 +26,17 @@ def test_addresses_of_one_mailbox_are_written_alike(typed: str, written: str) ->
     "typed",
     [
         *["", "@", "anna", "anna@", "@x.de", "ännä@x.de", "a b@x.de", "a@b@x.de", "anna@x", "a..b@x.de", ".a@x.de"],
+        *[
+            "a@b.de..",
+            "a@de.",
+            "a@.",
+            "a@.de",
+            "a@1.2.3.4",
+            "a@[1.2.3.4]",
+            "a@b.de\u202e",
+            "a\u200b@b.de",
+            "\uff41@b.de",
+        ],
         *["anna@-x.de", "anna@x..de", "a@" + "x" * 70 + ".de", "a" * 65 + "@x.de", "anna@x_y.de", "a@x.de\x00"],
     ],
 )

@@ -24,6 +24,22 @@ def test_case_spaces_and_dashes_do_not_matter(code: str, extras: list[tuple[int,
     assert parse_code("".join(typed)) == code
 
 
+@pytest.mark.parametrize(
+    "invisible",
+    ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u202e", "\u2068", "\ufe0f", "\u00a0", "\u3000"],
+)
+@given(codes)
+def test_what_nobody_sees_in_a_pasted_code_does_not_matter(invisible: str, code: str) -> None:
+    assert parse_code(invisible + invisible.join(shown(code)) + invisible) == code
+
+
+@given(codes)
+def test_full_width_characters_are_read_as_the_plain_ones(code: str) -> None:
+    wide = "".join(chr(ord(character) + 0xFEE0) for character in shown(code))
+
+    assert parse_code(wide) == parse_code(wide.lower()) == code
+
+
 @given(codes)
 def test_look_alikes_are_read_as_what_they_look_like(code: str) -> None:
     assert parse_code(code.replace("0", "o").replace("1", "l")) == code

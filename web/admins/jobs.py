@@ -19,7 +19,7 @@ from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.lists import answer_page, bad_cursor, decode_cursor
-from web.http.models import Instant, JsonObject, ListQuery, Model, Problem
+from web.http.models import CLEANED, Instant, JsonObject, ListQuery, Model, Problem
 from web.http.parts import current_parts
 from web.http.problems import job_problem
 from web.http.waiting import job_url
@@ -29,8 +29,8 @@ from web.shared.jobs import Filter, JobKindName, without_secrets
 
 api = Api("admins_jobs", auth.admin, prefix="/api/v1/admin")
 
-Why = Annotated[str, StringConstraints(max_length=WHY_MAX, pattern=r"^[^\x00]*$")]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=WHY_MAX, pattern=r"^[^\x00]*$")]
+Why = Annotated[str, StringConstraints(max_length=WHY_MAX), CLEANED]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=WHY_MAX), CLEANED]
 
 
 class JobsQuery(ListQuery, Filter):

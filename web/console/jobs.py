@@ -16,6 +16,7 @@ from domain.rules.job_kinds import KINDS
 from domain.rules.job_repair import retryable
 from domain.rules.job_search import JobFilter
 from domain.rules.jobs import JobState
+from domain.rules.texts import clean_text
 from domain.store import job_search
 from web.console import sessions
 from web.console.page import api, page
@@ -118,8 +119,8 @@ def _before() -> UUID | None:
 
 
 def _why() -> str:
-    why = request.form.get("why", "").strip()
-    if len(why) > WHY_MAX or "\x00" in why:
+    why = clean_text(request.form.get("why", "").strip())
+    if len(why) > WHY_MAX:
         raise JobStateRefused(f"A reason has at most {WHY_MAX} characters")
     return why
 

@@ -1,26 +1,19 @@
 """Reading a JSON body: strictly, within bounds, without repeated members, NaN and other traps of JSON."""
 
 import json
-import threading
+import re
 from typing import Any, Final, NoReturn, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
-from domain.errors import Busy
+from domain.rules.texts import with_whole_characters
 from web.http.problems import BadRequest
 
 T = TypeVar("T", bound=BaseModel)
 
-READING_MAX: Final = 16
-"""How many threads of this process may read bodies: half of them. Clients that send slowly can occupy these, but not
-those that serve requests without a body."""
-
-READING_WAIT_S: Final = 0.5
-
-_ESCAPE: Final = b"\\u"
-_reading: Final = threading.BoundedSemaphore(READING_MAX)
+_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read_body(model: type[T], *, optional: bool = False) -> T:
@@ -33,35 +26,15 @@ def read_body(model: type[T], *, optional: bool = False) -> T:
         UnsupportedMediaType: a body that is not declared as JSON.
         BadRequest: a body that is not JSON, or not the model's.
     """
-    raw = read_raw()
+    raw = request.get_data(cache=False)
     if optional and not raw:
         raw = b"{}"
     elif request.mimetype != "application/json" or _is_encoded():
         raise UnsupportedMediaType("The body must be application/json in UTF-8, not compressed")
-    refuse_traps(raw)
     try:
-        return model.model_validate_json(raw, by_alias=True, by_name=False)
+        return model.model_validate_json(without_traps(raw), by_alias=True, by_name=False)
     except ValidationError as error:
         raise invalid(error, "body") from None
-
-
-def read_raw() -> bytes:
-    """Read the request's body as it was sent.
-
-    Raises:
-        RequestEntityTooLarge: it is larger than this request allows.
-        Busy: too many other bodies are being read.
-    """
-    if not _reading.acquire(timeout=READING_WAIT_S):
-        raise Busy("too many bodies are being sent")
-    try:
-        raw = request.get_data(cache=False)
-    finally:
-        _reading.release()
-    # A body sent in chunks has no length in advance; werkzeug cuts it at the bound and does not refuse it.
-    if request.content_length is None and len(raw) == request.max_content_length:
-        raise RequestEntityTooLarge
-    return raw
 
 
 def _is_encoded() -> bool:
@@ -79,16 +52,17 @@ def invalid(error: ValidationError, where: str) -> BadRequest:
     return BadRequest(f"The {where} is not valid", errors=errors)
 
 
-def refuse_traps(raw: bytes) -> None:
-    """Refuse what JSON parsers accept silently or fail on: repeated members, NaN, infinities, depth, bad text.
+def without_traps(raw: bytes) -> bytes:
+    """Return JSON without what parsers accept silently or fail on; half of a surrogate pair becomes U+FFFD.
+
+    That is the one trap that is mended: only the model knows whether a text is cleaned or refused.
 
     Raises:
-        BadRequest: the text is not JSON, or contains one of these.
+        BadRequest: the text is not JSON, or has a repeated member, NaN, an infinity, or too much depth.
     """
     try:
         parsed = json.loads(raw, object_pairs_hook=_unrepeated, parse_constant=_no_constant, parse_float=_finite_float)
-        if _ESCAPE in raw:
-            _refuse_bad_text(parsed)
+        return json.dumps(with_whole_characters(parsed)).encode() if _SURROGATE_ESCAPE.search(raw) else raw
     except BadRequest:
         raise
     except (ValueError, RecursionError):
@@ -111,17 +85,3 @@ def _finite_float(text: str) -> float:
     if number in {float("inf"), float("-inf")}:
         raise BadRequest("The body has a number that is too large")
     return number
-
-
-def _refuse_bad_text(value: Any) -> None:
-    """Refuse NUL and lone surrogates, which no database text can hold. Raw ones are refused by the parser."""
-    if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise BadRequest("The body has a character that is not allowed")
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            _refuse_bad_text(name)
-            _refuse_bad_text(member)
-    elif isinstance(value, list):
-        for member in value:
-            _refuse_bad_text(member)

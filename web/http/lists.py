@@ -3,13 +3,13 @@
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import g, request
 
+from domain.rules.instants import read_instant
 from domain.store import Reader
 from domain.store.paging import Position
 from domain.units import UserId
@@ -105,9 +105,6 @@ def read_position(cursor: str | None) -> Position | None:
         return None
     moment, _, row_id = decode_cursor(cursor).partition(" ")
     try:
-        position = datetime.fromisoformat(moment), UUID(row_id)
+        return read_instant(moment), UUID(row_id)
     except ValueError:
         raise bad_cursor() from None
-    if position[0].tzinfo is None:
-        raise bad_cursor()
-    return position

@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -20,6 +20,9 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypeAliasType
 
+from domain.rules.instants import check_day, check_instant
+from domain.rules.texts import check_id, clean_document, clean_text
+from domain.rules.user_ids import is_user_id
 from domain.units import AMOUNT_MAX, USER_ID_MAX
 
 METADATA_BYTES_MAX: Final = 4_096
@@ -69,6 +72,12 @@ def _read_digits(value: Any) -> Any:
     return value
 
 
+def _user_id(text: str) -> str:
+    if not is_user_id(text):
+        raise ValueError("must be a user id: not blank, without a slash, not . or ..")
+    return text
+
+
 def _is_none(value: object) -> bool:
     return value is None
 
@@ -79,17 +88,34 @@ JsonObject = TypeAliasType("JsonObject", dict[str, Any])
 UNSENT: Final[Any] = Field(exclude_if=_is_none)
 """Marks a member that is left out of the JSON, instead of null, if it has no value."""
 
+ExactInstant = Annotated[datetime, AfterValidator(check_instant), Field(strict=False)]
+"""A moment in a query: it keeps its microseconds in the link to the next page."""
+
 Instant = Annotated[
     datetime,
+    AfterValidator(check_instant),
     PlainSerializer(instant, return_type=str, when_used="json"),
     Field(strict=False),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+Day = Annotated[date, AfterValidator(check_day), Field(strict=False)]
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
-AppId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Description = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-UserIdText = Annotated[str, StringConstraints(min_length=1, max_length=USER_ID_MAX)]
-Metadata = Annotated[JsonObject, AfterValidator(_bounded)]
+CLEANED: Final = AfterValidator(clean_text)
+"""Marks a free text: what cannot be stored or shown in it is cleaned, and never refused."""
+
+VISIBLE: Final = AfterValidator(check_id)
+"""Marks an id, a key or a reference: refused unless every character is visible."""
+
+AppId = Annotated[str, StringConstraints(min_length=1, max_length=64), VISIBLE]
+Description = Annotated[str, StringConstraints(min_length=1, max_length=500), CLEANED]
+UserIdText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=USER_ID_MAX),
+    VISIBLE,
+    AfterValidator(_user_id),
+    Field(json_schema_extra={"pattern": "^[^/]+$"}),
+]
+Metadata = Annotated[JsonObject, AfterValidator(clean_document), AfterValidator(_bounded)]
 KeyText = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
 
 

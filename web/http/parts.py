@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -14,6 +14,8 @@ from domain.store.group_commit import GroupCommit
 from domain.units import UserId
 from gateways.bell import Bell
 from settings import Settings
+from web.http.kept_answers import KeptAnswers
+from web.http.readiness import Readiness
 from web.http.tokens import Tokens
 from web.http.turns import Turns
 from web.http.waiting_room import WaitingRoom
@@ -27,6 +29,7 @@ class Parts:
 
     Attributes:
         openapi: The OpenAPI document of this application.
+        kept_answers: Public answers that cost much.
     """
 
     settings: Settings
@@ -36,7 +39,9 @@ class Parts:
     turns: Turns
     group_commit: GroupCommit
     waiting_room: WaitingRoom
+    readiness: Readiness
     openapi: dict[str, Any]
+    kept_answers: KeptAnswers = field(default_factory=KeptAnswers)
 
     def close(self) -> None:
         """Close every idle connection to PostgreSQL."""

@@ -29,8 +29,10 @@ from domain.errors import (
     SyncAlreadyActive,
     SyncGifted,
     SyncNotActive,
+    TooManyPurchases,
     Unavailable,
     UnknownOperation,
+    UserErased,
 )
 from domain.store import UnfitDatabase
 from web.http.models import Problem
@@ -55,6 +57,8 @@ STATUSES: Final[Mapping[str, int]] = {
     UnknownOperation.code: 400,
     OperationNotUsable.code: 400,
     PriceDisagrees.code: 400,
+    UserErased.code: 403,
+    TooManyPurchases.code: 429,
 }
 """The status of every refusal of the domain, by its code."""
 
@@ -128,6 +132,7 @@ _KINDS: Final = {
     403: (Forbidden.code, Forbidden.title),
     404: (NotFound.code, NotFound.title),
     405: ("method_not_allowed", "Method not allowed"),
+    408: ("request_timeout", "Request timeout"),
     413: ("body_too_large", "Body too large"),
     415: ("unsupported_media_type", "Unsupported media type"),
     429: (TooManyRequests.code, TooManyRequests.title),
@@ -179,7 +184,7 @@ def refused(refusal: Refusal) -> Response:
     if isinstance(refusal, BadRequest) and refusal.errors:
         members["errors"] = list(refusal.errors)
     answer = problem(HTTP_STATUSES[refusal.code], refusal.code, refusal.title, refusal.detail, **members)
-    if isinstance(refusal, TooManyRequests):
+    if isinstance(refusal, TooManyRequests | TooManyPurchases):
         answer.headers["Retry-After"] = str(refusal.retry_after_s)
     return answer
 

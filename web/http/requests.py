@@ -20,7 +20,6 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
 }
 
 
@@ -46,6 +45,7 @@ def _begin() -> None:
 def _end(answer: Response) -> Response:
     current, status = request._get_current_object(), answer.status_code  # type: ignore[attr-defined] # noqa: SLF001
     answer.headers.extend({**_HEADERS, "X-Request-Id": g.request_id})
+    answer.headers.setdefault("Cache-Control", "no-store")
     seconds = time.perf_counter() - g.began
     route = current.url_rule.rule if current.url_rule else "unknown"
     # A client may send any method; the number of metrics must not grow with them.

@@ -8,7 +8,10 @@ from typing import Any, Final
 
 import jwt
 
-from domain.units import USER_ID_MAX, UserId
+from domain.rules.instants import instant_of
+from domain.rules.texts import BadText, check_id, clean_name
+from domain.rules.user_ids import is_user_id
+from domain.units import UserId
 from web.http.jwks import IssuerKeys, KeysUnavailable
 from web.http.problems import NotReady, Unauthorized
 
@@ -76,26 +79,31 @@ class Tokens:
                 issuer=[self._issuer, f"{self._issuer}/"],
                 options={"require": ["exp", "iat", "sub"], "verify_iat": False},
             )
+            expires_at = instant_of(claims["exp"])
         except KeysUnavailable:
             raise NotReady("The issuer of tokens cannot be reached") from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthorized("The token is not valid") from None
-        return _user(claims), float(claims["exp"]), str(key_id)
+        return _user(claims), expires_at.timestamp(), str(key_id)
 
 
 def _user(claims: dict[str, Any]) -> User:
     subject = claims["sub"]
-    if not isinstance(subject, str) or not 1 <= len(subject) <= USER_ID_MAX or not _storable(subject):
+    if not isinstance(subject, str) or not is_user_id(subject):
         raise Unauthorized("The token's subject is not valid")
     email, name = claims.get("email"), claims.get("name")
     return User(
         id=UserId(subject),
-        email=email if isinstance(email, str) and _storable(email) else None,
+        email=email if isinstance(email, str) and _is_id(email) else None,
         email_verified=claims.get("email_verified", True) is True,
-        name=name if isinstance(name, str) and _storable(name) else None,
+        name=clean_name(name) if isinstance(name, str) else None,
         is_admin=claims.get("role") == "admin",
     )
 
 
-def _storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+def _is_id(text: str) -> bool:
+    try:
+        check_id(text)
+    except BadText:
+        return False
+    return True

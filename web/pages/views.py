@@ -1,5 +1,6 @@
 """The users' pages. They contain nothing personal: their scripts call the API with the signed-in user's token."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from io import BytesIO
@@ -15,6 +16,7 @@ from domain.rules.gifts import GIFT_MAX
 from domain.rules.ledger import TransactionType
 from web.http import auth
 from web.http.api import Api
+from web.http.kept_answers import answer_kept
 from web.http.parts import current_parts
 from web.pages.texts import LANGUAGES, TEXTS, language, remember_choice
 
@@ -56,18 +58,30 @@ def gift_qr_code(code: str) -> Response:
 
     Raises:
         NotFound: no gift can have this code.
+        TooManyRequests: this address lets too many be drawn.
     """
     parsed = parse_code(code)
     if parsed is None:
         raise NotFound("Gift")
+    parts = current_parts()
+    link = f"{parts.settings.base_url}/g/{shown(parsed)}"
+    return answer_kept(
+        parts.kept_answers,
+        ("qr", link),
+        partial(_draw, link),
+        kept_s=math.inf,
+        content_type="image/svg+xml; charset=utf-8",
+        cache_control="private, max-age=86400",  # private: whoever has the link may redeem the gift
+        headers={"Content-Security-Policy": "default-src 'none'"},
+    )
+
+
+def _draw(link: str) -> bytes:
     image = BytesIO()
-    link = f"{current_parts().settings.base_url}/g/{shown(parsed)}"
     segno.make_qr(link, error="m").save(
         image, kind="svg", light="white", xmldecl=False, omitsize=True, svgclass=None, lineclass=None
     )
-    return Response(
-        image.getvalue(), mimetype="image/svg+xml", headers={"Content-Security-Policy": "default-src 'none'"}
-    )
+    return image.getvalue()
 
 
 @api.get("/settings/sync")

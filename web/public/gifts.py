@@ -33,6 +33,7 @@ class GiftPage(Model):
 @api.operation("GET", "/gifts/<ref>", answers=GiftPage, refusals=[NotFound, TooManyRequests])
 def look_up_gift(ref: str) -> GiftPage:
     """Look up a gift by its code. Case, spaces and dashes do not matter."""
+    auth.note_user()
     with limit_guesses(ref), current_parts().database.read() as reader:
         gift = gift_rows.get_by_code(reader, ref)
     return GiftPage(

@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-from domain.errors import Busy, Unavailable
-from domain.store import UnfitDatabase
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
@@ -38,16 +36,10 @@ def get_health() -> Health:
 
 @api.operation("GET", "/ready", answers=Ready, also={503: Ready})
 def get_readiness() -> Answer:
-    """Report whether requests can be served: 503 without PostgreSQL."""
+    """Report whether requests can be served: 503 without PostgreSQL, and while it takes no writes."""
     parts = current_parts()
     redis: Literal["ok", "unavailable"] = "ok" if parts.bell.is_working() else "unavailable"
-    postgresql: Literal["ok", "unavailable", "unfit"] = "ok"
-    try:
-        parts.database.check()
-    except UnfitDatabase:
-        postgresql = "unfit"
-    except (Busy, Unavailable):
-        postgresql = "unavailable"
+    postgresql = parts.readiness.state()
     if postgresql != "ok":
         unavailable = Ready(status="unavailable", postgresql=postgresql, redis=redis)
         return Answer(body=unavailable, status=503, headers={"Retry-After": "1"})

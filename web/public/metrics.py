@@ -1,6 +1,8 @@
 """Metrics for Prometheus: requests of all web processes, and the state of the service in PostgreSQL."""
 
 from collections.abc import Iterable
+from functools import partial
+from typing import Final
 
 from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -13,15 +15,27 @@ from domain.store.gauges import Gauges, read_gauges
 from telemetry.metrics import GAUGES, metrics_registry
 from web.http import auth
 from web.http.api import Api
+from web.http.kept_answers import answer_kept
 from web.http.parts import Parts, current_parts
 
 api = Api("public_metrics", auth.public, prefix="")
+
+KEPT_S: Final = 1.0
+"""However often they are read, they are collected once in this time, in each process."""
 
 
 @api.get("/metrics")
 def metrics() -> Response:
     """Serve the metrics of all web processes, and those read from the database, to Prometheus."""
-    return exposition(current_parts())
+    parts = current_parts()
+    return answer_kept(
+        parts.kept_answers,
+        ("metrics",),
+        partial(exposition, parts),
+        kept_s=KEPT_S,
+        content_type=CONTENT_TYPE_LATEST,
+        cache_control="no-store",
+    )
 
 
 class DatabaseCollector(Collector):
@@ -45,11 +59,11 @@ class DatabaseCollector(Collector):
         yield from _service_gauges(gauges)
 
 
-def exposition(parts: Parts) -> Response:
+def exposition(parts: Parts) -> bytes:
     """Write all metrics in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(DatabaseCollector(parts))
-    return Response(generate_latest(metrics_registry()) + generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return generate_latest(metrics_registry()) + generate_latest(registry)
 
 
 def _gauge(name: str, value: float) -> GaugeMetricFamily:

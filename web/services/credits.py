@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from domain.errors import KeyReused
+from domain.errors import KeyReused, UserErased
 from domain.operations import credits as credit_acts
 from domain.store import balances
 from domain.units import Credits, UserId
@@ -75,7 +75,7 @@ def use_credits_of_user(body: UseFor) -> Answer:
     return spend(UserId(body.user_id), body, route="internal/use")
 
 
-@api.operation("POST", "/credits/refund", answers=Refunded, refusals=[KeyReused], keyed=True)
+@api.operation("POST", "/credits/refund", answers=Refunded, refusals=[KeyReused, UserErased], keyed=True)
 def refund_credits(body: Refund) -> Answer:
     """Give credits back to a user."""
     key = client_key("internal/refund", **request_facts(body))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from domain.errors import KeyReused
+from domain.errors import KeyReused, UserErased
 from domain.operations import gifts as gift_acts
 from domain.units import UserId
 from web.http import auth
@@ -32,7 +32,9 @@ class RedeemedPending(Model):
     total_credits: int
 
 
-@api.operation("POST", "/gifts/redeem-pending", answers=RedeemedPending, refusals=[KeyReused], keyed=True, queued=True)
+@api.operation(
+    "POST", "/gifts/redeem-pending", answers=RedeemedPending, refusals=[KeyReused, UserErased], keyed=True, queued=True
+)
 def redeem_pending_gifts(body: RedeemPending) -> Answer:
     """Redeem all gifts that wait for a user's e-mail address."""
     key = client_key("internal/redeem-pending", **body.model_dump(mode="json"))

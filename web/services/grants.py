@@ -6,14 +6,14 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
-from domain.errors import KeyReused
+from domain.errors import KeyReused, UserErased
 from domain.operations import grants as grant_acts
 from domain.units import Credits, UserId
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.idempotency_header import answer_once
-from web.http.models import Amount, Description, Model, UserIdText
+from web.http.models import CLEANED, VISIBLE, Amount, Description, Model, UserIdText
 from web.http.parts import statement
 
 api = Api("services_grants", auth.service, prefix="/api/v1/internal")
@@ -24,8 +24,8 @@ class Grant(Model):
 
     user_id: UserIdText
     amount: Amount
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    reference_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=64), CLEANED]
+    reference_id: Annotated[str, StringConstraints(min_length=1, max_length=128), VISIBLE]
     description: Description | None = None
 
 
@@ -38,7 +38,7 @@ class Granted(Model):
     transaction_id: UUID
 
 
-@api.operation("POST", "/credits/grant", answers=Granted, refusals=[KeyReused])
+@api.operation("POST", "/credits/grant", answers=Granted, refusals=[KeyReused, UserErased])
 def grant_credits(body: Grant) -> Answer:
     """Give a user credits, once per user and `referenceId`. Another amount for the same reference is refused."""
     user_id = UserId(body.user_id)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from domain.errors import HoldEnded, HoldExceeded, HoldExpired, InsufficientCredits, KeyReused, NotFound
+from domain.errors import HoldEnded, HoldExceeded, HoldExpired, InsufficientCredits, KeyReused, NotFound, UserErased
 from domain.operations import holds as hold_acts
 from domain.rules.holds import LIFE, LIFE_MAX
 from domain.store import holds as hold_rows
@@ -15,7 +15,7 @@ from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.idempotency_header import answer_once, client_key
-from web.http.models import Amount, Description, Model, UserIdText
+from web.http.models import CLEANED, Amount, Description, Model, UserIdText
 from web.http.parts import current_parts, transaction
 
 api = Api("services_holds", auth.service, prefix="/api/v1/internal")
@@ -26,7 +26,7 @@ class Reserve(Model):
 
     user_id: UserIdText
     amount: Amount
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=200), CLEANED]
     expires_in_seconds: Annotated[int, Field(ge=1, le=int(LIFE_MAX.total_seconds()))] | None = None
 
 
@@ -65,7 +65,9 @@ class RefundedReservation(Model):
     balance: int
 
 
-@api.operation("POST", "/credits/reserve", answers=Reserved, refusals=[InsufficientCredits, KeyReused], keyed=True)
+@api.operation(
+    "POST", "/credits/reserve", answers=Reserved, refusals=[InsufficientCredits, KeyReused, UserErased], keyed=True
+)
 def reserve_credits(body: Reserve) -> Answer:
     """Set a user's credits aside."""
     key = client_key("internal/reserve", **body.model_dump(mode="json"))
@@ -89,7 +91,7 @@ def reserve_credits(body: Reserve) -> Answer:
     "POST",
     "/credits/commit",
     answers=Committed,
-    refusals=[NotFound, HoldEnded, HoldExpired, HoldExceeded, InsufficientCredits, KeyReused],
+    refusals=[NotFound, HoldEnded, HoldExpired, HoldExceeded, InsufficientCredits, KeyReused, UserErased],
     keyed=True,
 )
 def commit_reservation(body: Commit) -> Answer:

@@ -6,7 +6,14 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from domain.errors import InsufficientCredits, KeyReused, OperationNotUsable, PriceDisagrees, UnknownOperation
+from domain.errors import (
+    InsufficientCredits,
+    KeyReused,
+    OperationNotUsable,
+    PriceDisagrees,
+    UnknownOperation,
+    UserErased,
+)
 from domain.operations import credits as credit_acts
 from domain.rules.ledger import Appended
 from domain.rules.prices import QUANTITY_MAX, price
@@ -15,6 +22,7 @@ from web.http.answer import Answer
 from web.http.idempotency_header import answer_once, client_key
 from web.http.models import (
     UNSENT,
+    VISIBLE,
     Amount,
     AppId,
     Description,
@@ -26,7 +34,14 @@ from web.http.models import (
 )
 from web.http.parts import append
 
-USE_REFUSALS: Final = (InsufficientCredits, KeyReused, UnknownOperation, OperationNotUsable, PriceDisagrees)
+USE_REFUSALS: Final = (
+    InsufficientCredits,
+    KeyReused,
+    UnknownOperation,
+    OperationNotUsable,
+    PriceDisagrees,
+    UserErased,
+)
 
 
 class Balance(Model):
@@ -77,7 +92,7 @@ class Use(Model):
     """Credits to spend in an app: an `amount`, or the price of `quantity` units of an `operation`."""
 
     amount: Amount | None = None
-    operation: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    operation: Annotated[str, StringConstraints(min_length=1, max_length=64), VISIBLE] | None = None
     quantity: Annotated[int, Field(ge=1, le=QUANTITY_MAX)] | None = None
     app_id: AppId
     description: Description

@@ -5,11 +5,13 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 
 from domain.rules.addresses import ADDRESS_MAX, comparable
+from domain.rules.texts import without_invisible
 
 
 def _check_address(text: str) -> str:
-    comparable(text)
-    return text.strip()
+    address = without_invisible(text).strip()
+    comparable(address)
+    return address
 
 
 EmailText = Annotated[str, StringConstraints(min_length=3, max_length=ADDRESS_MAX), AfterValidator(_check_address)]

@@ -9,6 +9,7 @@ from typing_extensions import TypeAliasType
 from domain.rules.job_kinds import KINDS, kind_named
 from domain.rules.job_search import JobFilter, age_s
 from domain.rules.jobs import JobState
+from domain.rules.texts import check_storable
 from domain.units import USER_ID_MAX, UserId
 from web.http.models import Model
 
@@ -31,8 +32,8 @@ JobKindName = TypeAliasType(
     "JobKindName",
     Annotated[str, AfterValidator(_known_kind), WithJsonSchema({"type": "string", "enum": sorted(KINDS)})],
 )
-FilterText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-UserText = Annotated[str, StringConstraints(min_length=1, max_length=USER_ID_MAX, pattern=r"^[^\x00]*$")]
+FilterText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(check_storable)]
+UserText = Annotated[str, StringConstraints(min_length=1, max_length=USER_ID_MAX), AfterValidator(check_storable)]
 Age = Annotated[str, StringConstraints(max_length=12), AfterValidator(_age)]
 
 

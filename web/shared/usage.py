@@ -8,7 +8,7 @@ from pydantic import Field, WithJsonSchema
 from domain.rules.usage import DAYS_MAX, GroupBy
 from domain.store import usage as usage_rows
 from domain.units import UserId
-from web.http.models import Model
+from web.http.models import Day, Model
 from web.http.parts import reading
 from web.http.problems import BadRequest
 
@@ -18,8 +18,8 @@ DEFAULT_DAYS: Final = 30
 class UsageQuery(Model):
     """Which UTC days, from `from` to before `to`, and how to group. By default the last 30 days, today included."""
 
-    from_: Annotated[date | None, Field(alias="from", strict=False)] = None
-    to: Annotated[date | None, Field(strict=False)] = None
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    to: Day | None = None
     group_by: Annotated[GroupBy, Field(strict=False)] = GroupBy.APP
 
 
@@ -50,7 +50,7 @@ def read_usage(user_id: UserId, query: UsageQuery) -> UsageAnswer:
         BadRequest: the days are in the wrong order, or more than a year.
     """
     to_day = query.to or datetime.now(UTC).date() + timedelta(days=1)
-    from_day = query.from_ or to_day - timedelta(days=min(DEFAULT_DAYS, (to_day - date.min).days))
+    from_day = query.from_ or to_day - timedelta(days=DEFAULT_DAYS)
     if not 0 < (to_day - from_day).days <= DAYS_MAX:
         errors = [{"field": "from", "message": f"must be before `to`, by at most {DAYS_MAX} days"}]
         raise BadRequest("The query is not valid", errors=errors)

@@ -87,7 +87,7 @@ async function findReceived() {
 
 /** Write a code so that all ways to type it become the same text. @param {string} code */
 function normalized(code) {
-  return code.toUpperCase().replace(/[^0-9A-Z]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
+  return code.normalize("NFKC").toUpperCase().replace(/[^0-9A-Z]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
 }
 
 /** @param {number} amount @param {HTMLElement} details */

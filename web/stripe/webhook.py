@@ -13,16 +13,15 @@ from domain.operations.jobs import record
 from domain.rules.stripe_events import event_job
 from web.http import auth
 from web.http.api import Api
-from web.http.body import read_raw, refuse_traps
-from web.http.models import Model
+from web.http.body import without_traps
+from web.http.intake import WEBHOOK_BYTES_MAX
+from web.http.models import VISIBLE, Model
 from web.http.parts import current_parts
 from web.http.problems import BadRequest, problem
 from web.http.requests import request_id
 
 TOLERANCE_S: Final = 300
 """How far in the past or in the future the time of a signature may be."""
-
-BODY_BYTES_MAX: Final = 256 * 1024
 
 api = Api("stripe_webhook", auth.stripe_signature)
 
@@ -38,8 +37,8 @@ class Event(Model):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
-    type: str
+    id: Annotated[str, StringConstraints(min_length=1, max_length=255), VISIBLE]
+    type: Annotated[str, VISIBLE]
     livemode: bool
     data: dict[str, Any]
 
@@ -47,13 +46,13 @@ class Event(Model):
 @api.operation("POST", "/webhooks/stripe", answers=Received)
 def receive_stripe_event() -> Received | Response:
     """Receive an event from Stripe. It is stored before the answer; a repeated event is stored once."""
-    # Stripe's events are larger than any body of our own clients.
-    request.max_content_length = BODY_BYTES_MAX
-    raw = read_raw()
+    request.max_content_length = WEBHOOK_BYTES_MAX
+    raw = request.get_data(cache=False)
     refusal = _refusal(raw, request.headers.get("Stripe-Signature", ""))
     if refusal:
         return problem(400, "invalid_signature", "Invalid webhook", refusal, error="Invalid webhook")
-    new = event_job(json.loads(raw), request_id=request_id())
+    secret = current_parts().settings.stripe_webhook_secrets[0]
+    new = event_job(json.loads(without_traps(raw)), secret=secret, request_id=request_id())
     with current_parts().database.begin() as store:
         recorded = record(store, new)
     current_parts().bell.ring(recorded.job)
@@ -77,8 +76,7 @@ def _refusal(raw: bytes, signature: str) -> str | None:
         except stripe.SignatureVerificationError:
             continue
         try:
-            refuse_traps(raw)
-            Event.model_validate_json(raw)
+            Event.model_validate_json(without_traps(raw))
         except (BadRequest, ValueError):
             return "The body is not an event"
         return None

@@ -3,15 +3,16 @@
 from typing import Annotated
 
 from flask import g
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from domain.rules.ledger import HistoryFilter, TransactionType
+from domain.rules.texts import check_storable
 from domain.store import balances, ledger
 from web.http import auth
 from web.http.answer import Answer
 from web.http.api import Api
 from web.http.lists import answer_page, bad_cursor, decode_cursor
-from web.http.models import ListQuery
+from web.http.models import ExactInstant, ListQuery
 from web.http.parts import reading
 from web.shared.credits import USE_REFUSALS, Balance, Transaction, Use, Used, spend
 
@@ -35,9 +36,9 @@ class HistoryQuery(ListQuery):
     """Which transactions: of a type, of an app, from a moment (`from`) to before another (`to`)."""
 
     type: Annotated[TransactionType | None, Field(strict=False)] = None
-    app_id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] | None = None
-    from_: Annotated[AwareDatetime | None, Field(alias="from", strict=False)] = None
-    to: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    app_id: Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(check_storable)] | None = None
+    from_: Annotated[ExactInstant | None, Field(alias="from")] = None
+    to: ExactInstant | None = None
 
     @property
     def history_filter(self) -> HistoryFilter:

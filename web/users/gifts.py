@@ -16,6 +16,7 @@ from domain.errors import (
     KeyReused,
     NotFound,
     OwnGift,
+    UserErased,
 )
 from domain.operations import gifts as gift_acts
 from domain.rules.gift_codes import parse_code, shown
@@ -30,7 +31,7 @@ from web.http.api import Api
 from web.http.gift_guesses import limit_guesses
 from web.http.idempotency_header import answer_once, client_key
 from web.http.lists import list_own_rows
-from web.http.models import AppId, Instant, ListQuery, Model
+from web.http.models import CLEANED, AppId, Instant, ListQuery, Model
 from web.http.parts import current_parts, transaction
 from web.http.problems import BadRequest, TooManyRequests
 from web.http.requests import request_id
@@ -52,7 +53,7 @@ class NewGiftBody(Model):
     credits: GiftCredits | None = None
     type: GiftType | None = Field(default=None, strict=False)
     target_email: EmailText | None = None
-    message: Annotated[str, StringConstraints(max_length=500)] | None = None
+    message: Annotated[str, StringConstraints(max_length=500), CLEANED] | None = None
     expiration_days: Annotated[int, Field(ge=1, le=LIFE_MAX.days)] | None = None
     expires_at: Instant | None = None
     source_app_id: AppId | None = None
@@ -130,7 +131,9 @@ class CancelledGift(Model):
     refunded_credits: int
 
 
-@api.operation("POST", "/gifts", answers=Gift, status=201, refusals=[InsufficientCredits, KeyReused], keyed=True)
+@api.operation(
+    "POST", "/gifts", answers=Gift, status=201, refusals=[InsufficientCredits, KeyReused, UserErased], keyed=True
+)
 def create_gift(body: NewGiftBody) -> Answer:
     """Make a gift. Its credits leave the balance at once."""
     now = datetime.now(UTC)
@@ -176,7 +179,7 @@ def list_received_gifts(query: ListQuery) -> Answer:
     "POST",
     "/gifts/<ref>/redeem",
     answers=RedeemedGift,
-    refusals=[NotFound, OwnGift, GiftNotForYou, *_ENDED, KeyReused, TooManyRequests],
+    refusals=[NotFound, OwnGift, GiftNotForYou, *_ENDED, KeyReused, TooManyRequests, UserErased],
     keyed=True,
     queued=True,
 )
@@ -212,10 +215,10 @@ def _expiry(body: NewGiftBody, now: datetime) -> datetime:
     """Compute when a new gift expires."""
     if body.expires_at is None:
         return now + (timedelta(days=body.expiration_days) if body.expiration_days else LIFE)
-    if body.expires_at.tzinfo is None or not now < body.expires_at <= now + LIFE_MAX:
-        errors = [{"field": "expiresAt", "message": f"must be a time with zone, within the next {LIFE_MAX.days} days"}]
+    if not now < body.expires_at <= now + LIFE_MAX:
+        errors = [{"field": "expiresAt", "message": f"must be within the next {LIFE_MAX.days} days"}]
         raise BadRequest("The body is not valid", errors=errors)
-    return body.expires_at.astimezone(UTC)
+    return body.expires_at
 
 
 def _read_id(ref: str) -> UUID:

@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import g
 from pydantic import Field
 
-from domain.errors import KeyReused, NotFound
+from domain.errors import KeyReused, NotFound, TooManyPurchases, UserErased
 from domain.operations import purchases as purchase_acts
 from domain.rules.purchases import Purchase as DomainPurchase
 from domain.rules.purchases import PurchaseStatus, Redirects
@@ -89,7 +89,14 @@ def list_packages() -> list[Package]:
         return [Package.model_validate(package) for package in package_rows.all_packages(reader, only_active=True)]
 
 
-@api.operation("POST", "/credits/purchase", answers=Started, refusals=[NotFound, KeyReused], keyed=True, queued=True)
+@api.operation(
+    "POST",
+    "/credits/purchase",
+    answers=Started,
+    refusals=[NotFound, KeyReused, TooManyPurchases, UserErased],
+    keyed=True,
+    queued=True,
+)
 def start_purchase(body: StartPurchase) -> Answer:
     """Start a purchase: a worker creates the payment at Stripe."""
     key = client_key("purchase", **body.model_dump(mode="json"))

@@ -4,7 +4,15 @@ from datetime import UTC, datetime
 
 from flask import g
 
-from domain.errors import InsufficientCredits, KeyReused, NotFound, SyncAlreadyActive, SyncGifted, SyncNotActive
+from domain.errors import (
+    InsufficientCredits,
+    KeyReused,
+    NotFound,
+    SyncAlreadyActive,
+    SyncGifted,
+    SyncNotActive,
+    UserErased,
+)
 from domain.operations import sync as sync_acts
 from domain.rules.sync import Interval
 from domain.store import sync as sync_rows
@@ -82,7 +90,7 @@ def get_sync_status() -> SyncStatus:
     "POST",
     "/sync/activate",
     answers=Activated,
-    refusals=[InsufficientCredits, SyncAlreadyActive, SyncGifted, KeyReused],
+    refusals=[InsufficientCredits, SyncAlreadyActive, SyncGifted, KeyReused, UserErased],
     keyed=True,
     queued=True,
 )

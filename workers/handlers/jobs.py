@@ -1,4 +1,4 @@
-"""Jobs about jobs: retry many, slowly, and stop when too many fail again; delete old ones."""
+"""Jobs about jobs: retry many, slowly, and stop when too many fail again; delete old rows that nobody needs."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from domain.errors import Unfinished
-from domain.operations import jobs
+from domain.operations import console_sessions, jobs, purchases
 from domain.operations.job_repair import retry_some, run_result
 from domain.rules.job_kinds import PRUNE, RETRY_ALL
 from domain.rules.job_payloads import JobsRetried, Pruned, RetryJobs
@@ -41,11 +41,22 @@ def retry_all(payload: RetryJobs, job: Job, parts: WorkerParts) -> Callable[[Sto
 
 @handles(PRUNE)
 def prune(_payload: NoPayload, _job: Job, parts: WorkerParts) -> Callable[[Store], Pruned]:
-    """Delete old jobs, a batch in a transaction, until none is left."""
+    """Delete old jobs, ended sessions of the console and old unpaid purchases, until none is left.
+
+    Each batch has a transaction of its own. A crash leaves the batches before deleted; the next start goes on with the
+    others.
+    """
+    now = datetime.now(UTC)
+    deleted = _prune_all(jobs.prune, parts) + _prune_all(partial(console_sessions.prune, now=now), parts)
+    pruned = Pruned(deleted=deleted, purchases=_prune_all(partial(purchases.prune, now=now), parts))
+    return lambda _store: pruned
+
+
+def _prune_all(prune_batch: Callable[[Store], int], parts: WorkerParts) -> int:
     deleted = 0
     while True:
         with parts.database.begin() as store:
-            batch = jobs.prune(store)
+            batch = prune_batch(store)
         deleted += batch
         if not batch:
-            return lambda _store: Pruned(deleted=deleted)
+            return deleted

@@ -21,6 +21,7 @@ from domain.operations.reconciliation import (
     payment_differs,
     takeback_differs,
 )
+from domain.rules.instants import instant_of
 from domain.rules.job_kinds import RECONCILE, RECONCILE_OBJECTS, STRIPE_OBJECT
 from domain.rules.job_payloads import ListAtStripe, Listed, Settled, StripeObject
 from domain.rules.jobs import AnyNewJob, Job, NewJob
@@ -63,7 +64,7 @@ def reconcile(payload: ListAtStripe, job: Job, parts: WorkerParts) -> Callable[[
     """List Stripe's events since the last seen, and record each that is new, exactly as the webhook does."""
 
     def jobs_of(_reader: Reader, events: Sequence[Document]) -> Sequence[AnyNewJob]:
-        return [event_job(event, request_id=f"job:{job.id}") for event in events]
+        return [event_job(event, secret=parts.event_secrets[0], request_id=f"job:{job.id}") for event in events]
 
     with parts.database.read() as reader:
         since = events_since(reader, now=datetime.now(UTC))
@@ -116,21 +117,28 @@ def _move(listing: _Listing, page: StripePage, streams: Sequence[Stream]) -> Non
     """Write down that a page has been read, and where to go on."""
     listing.listed += len(page.documents)
     if page.documents:
-        listing.newest = max(listing.newest, page.documents[0]["created"])
-        listing.reached = page.documents[-1]["created"]
+        listing.newest = max(listing.newest, _created(page.documents[0]))
+        listing.reached = _created(page.documents[-1])
     listing.after = page.following
     if page.following is None and listing.stream is not None:
         rest = streams[streams.index(listing.stream) + 1 :]
         listing.stream = rest[0] if rest else None
 
 
+def _created(document: Document) -> float:
+    """Read when Stripe created an object, in seconds since 1970.
+
+    Raises:
+        ValueError: it is no time that we can work with.
+    """
+    return instant_of(document["created"]).timestamp()
+
+
 def _end(store: Store, *, payload: ListAtStripe, job: Job, listing: _Listing) -> Listed:
     """End a job of the chain; the last one of a scheduled listing of events moves the cursor."""
     moves = job.kind is RECONCILE and not payload.by_hand and listing.newest > 0
     following = [_next(payload, job, listing, listing.stream)] if listing.stream else []
-    jobs = end_listing(
-        store, newest=datetime.fromtimestamp(listing.newest, UTC) if moves else None, following=following
-    )
+    jobs = end_listing(store, newest=instant_of(listing.newest) if moves else None, following=following)
     return Listed(
         listed=listing.listed,
         recorded=tuple(listing.recorded),

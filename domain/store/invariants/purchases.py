@@ -6,6 +6,15 @@ from domain.store.invariants.invariant import Invariant
 
 INVARIANTS: Final = (
     Invariant(
+        name="credited_purchase_names_its_payment",
+        says="A purchase that was credited names the PaymentIntent that paid for it, and its credit names the same.",
+        sql="""
+            SELECT p.id::text FROM credits.purchases p
+            LEFT JOIN credits.transactions t ON t.user_id = p.user_id AND t.movement_key = 'purchase:' || p.id
+            WHERE p.status IN ('completed', 'refunded') AND (p.stripe_payment_intent_id IS NULL
+               OR t.metadata ->> 'paymentIntentId' <> p.stripe_payment_intent_id)""",
+    ),
+    Invariant(
         name="purchase_is_credited_once",
         says="A completed purchase has exactly one credit of its size; no other purchase has any.",
         sql="""
